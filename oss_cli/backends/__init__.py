@@ -1,0 +1,1 @@
+"""Messages in, events out, wherever the model runs."""

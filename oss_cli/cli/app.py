@@ -1,0 +1,68 @@
+"""The command line: its commands, and what bare `oss` does. Knows nothing of models."""
+
+import contextlib
+import sys
+
+import typer
+
+from oss_cli.cli import chat, models, run
+from oss_cli.errors import BadUsage, ExitCode
+
+app = typer.Typer(
+    name="oss",
+    no_args_is_help=False,
+    add_completion=True,
+    pretty_exceptions_enable=False,  # what goes wrong is shown in one place, `__main__`
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Talk to gpt-oss and other open-weight models on your own computer.",
+)
+app.command("run")(run.run)
+app.command("chat")(chat.chat)
+app.command("list")(models.list_models)
+
+
+@app.callback(invoke_without_command=True)
+def bare(
+    context: typer.Context, version: bool = typer.Option(False, "--version", "-V", help="Show the version.")
+) -> None:
+    """Talk to gpt-oss and other open-weight models on your own computer."""
+    if version:
+        from oss_cli import __version__
+
+        typer.echo(f"oss {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+        with contextlib.redirect_stdout(sys.stderr):  # Typer's own help writes itself, wherever it is asked to go
+            typer.echo(context.get_help(), err=True)
+        raise typer.Exit(ExitCode.USAGE)
+    chat.start_chat()
+
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises for a command line that it cannot read; its own name for it is private (Typer 0.26 to 0.28)."""
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run one command; its exit status. Our errors pass through.
+
+    Raises:
+        BadUsage: there is no such command or option, or one lacks its value.
+    """
+    try:
+        status = app(arguments, prog_name="oss", standalone_mode=False)
+    except typer.Exit as left:
+        return left.exit_code
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except _UsageError as error:
+        raise _bad_usage(error) from error
+    return status if isinstance(status, int) else ExitCode.DONE
+
+
+def _bad_usage(error: BaseException) -> BadUsage:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "oss"
+    message: str = getattr(error, "format_message", error.__str__)()
+    return BadUsage(message[:1].lower() + message[1:].rstrip("."), hint=f"{command} --help")

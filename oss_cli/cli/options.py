@@ -1,0 +1,74 @@
+"""Options that several commands share, each declared once."""
+
+from typing import Annotated
+
+import typer
+
+from oss_cli.conversation.option_text import set_option_pair
+from oss_cli.conversation.options import SamplingOptions
+from oss_cli.settings import Settings, set_setting
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="NAME|PATH", help="A model's name or alias (oss list), or a GGUF file."),
+]
+SystemOption = Annotated[
+    str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions that stand before the conversation.")
+]
+EffortOption = Annotated[
+    str | None,
+    typer.Option("--effort", "-e", metavar="low|medium|high", help="How long a reasoning model may think."),
+]
+PairsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        metavar="NAME=VALUE",
+        help="A sampling option, repeatable: temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, "
+        "logit_bias.",
+    ),
+]
+MaxTokensOption = Annotated[
+    str | None, typer.Option("--max-tokens", metavar="N", help="Most tokens of a reply, reasoning included.")
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option("--ctx", metavar="N", help="Tokens the conversation can hold. Default: what it needs."),
+]
+SeedOption = Annotated[
+    str | None, typer.Option("--seed", metavar="N", help="Same seed, same prompt, same build: same reply.")
+]
+TemperatureOption = Annotated[
+    str | None, typer.Option("--temperature", metavar="X", help="0: always the likeliest token.")
+]
+TopPOption = Annotated[str | None, typer.Option("--top-p", metavar="X", help="Keep the likeliest up to this sum.")]
+TopKOption = Annotated[str | None, typer.Option("--top-k", metavar="N", help="Keep this many of the likeliest.")]
+MinPOption = Annotated[
+    str | None, typer.Option("--min-p", metavar="X", help="Drop what is less likely than this share of the likeliest.")
+]
+RepeatPenaltyOption = Annotated[
+    str | None, typer.Option("--repeat-penalty", metavar="X", help="Hold back what the last 64 tokens hold; 1: do not.")
+]
+StopOption = Annotated[
+    list[str] | None, typer.Option("--stop", metavar="TEXT", help="End the answer before this text; repeatable.")
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show llama.cpp's own log.")]
+
+
+def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **options: str | None) -> Settings:
+    """The settings that a command line decides; named options win over NAME=VALUE pairs.
+
+    Raises:
+        BadUsage: an option has a value that it cannot have.
+    """
+    sampling = SamplingOptions()
+    for pair in pairs or ():
+        sampling = set_option_pair(sampling, pair)
+    if stops:
+        sampling = SamplingOptions(stop=tuple(stop for stop in stops if stop)).over(sampling)
+    settings = Settings(sampling=sampling)
+    for name, text in options.items():
+        if text is not None:
+            settings = set_setting(settings, name, text)
+    return settings

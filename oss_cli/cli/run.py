@@ -1,0 +1,187 @@
+"""`oss run`: one prompt, one answer."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oss_cli.cli.options import (
+    ContextOption,
+    EffortOption,
+    MaxTokensOption,
+    MinPOption,
+    ModelOption,
+    PairsOption,
+    RepeatPenaltyOption,
+    SeedOption,
+    StopOption,
+    SystemOption,
+    TemperatureOption,
+    TopKOption,
+    TopPOption,
+    VerboseOption,
+    settings_from,
+)
+from oss_cli.errors import BadUsage, UnknownModel
+
+if TYPE_CHECKING:
+    from oss_cli.conversation.messages import Message
+    from oss_cli.conversation.options import ReplyOptions
+    from oss_cli.settings import Settings
+    from oss_cli.wiring import ModelChoice
+
+
+def run(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROMPT]", help="The prompt; standard input, if piped, goes before it."),
+    ] = None,
+    model: ModelOption = None,
+    system: SystemOption = None,
+    effort: EffortOption = None,
+    option: PairsOption = None,
+    max_tokens: MaxTokensOption = None,
+    ctx: ContextOption = None,
+    seed: SeedOption = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    top_k: TopKOption = None,
+    min_p: MinPOption = None,
+    repeat_penalty: RepeatPenaltyOption = None,
+    stop: StopOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the exact prompt; load no weights.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: text and token ids as JSON.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write one answer to standard output and exit.
+
+    Reasoning and progress go to standard error, and only when a person watches.
+
+    Examples: oss run "Why is the sky blue?"   git diff | oss run "Write a commit message"
+    """
+    from oss_cli import wiring
+
+    named, prompt = split_model(words or [], model)
+    command_line = settings_from(
+        option, stop, model=named, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
+        temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
+    )  # fmt: skip
+    if as_json and not dry_run:
+        raise BadUsage("--json goes with --dry-run", hint='oss run --dry-run --json "Why is the sky blue?"')
+    settings = wiring.load_settings(command_line)
+    messages, options = _request(settings, _with_standard_input(prompt))
+    choice = wiring.choose_model(settings.model)
+    if dry_run:
+        _print_prompt(choice, messages, options, as_json=as_json)
+    else:
+        _answer(choice, settings, messages, options, verbose=verbose)
+
+
+def split_model(words: list[str], model: str | None) -> tuple[str | None, str | None]:
+    """Which of the arguments is a model and which the prompt: `oss run gpt-oss-20b "hi"` is a habit from ollama.
+
+    Raises:
+        BadUsage: a model's name alone, or a prompt of several arguments.
+        UnknownModel: two arguments, and the first looks like a slip for a model's name.
+    """
+    from oss_cli import wiring
+
+    first = words[0] if words else None
+    if first is None or model is not None and len(words) == 1:
+        return model, first
+    is_name = model is None and wiring.is_model_name(first)
+    if is_name and len(words) == 2:
+        return first, words[1]
+    if is_name and len(words) == 1:
+        if _standard_input_is_a_terminal():
+            raise BadUsage(f"there is no prompt for {first}", hint=f"oss chat {first}")
+        return first, None
+    if len(words) == 1:
+        return None, first
+    if len(words) == 2 and model is None:
+        nearest = wiring.nearest_model_names(first)
+        if nearest:
+            raise UnknownModel(first, nearest=nearest, hint=f'oss run {nearest[0]} "{words[1]}"')
+    raise BadUsage(
+        "the prompt must be one argument", cause=f"there are {len(words)}", hint=f'oss run "{" ".join(words)}"'
+    )
+
+
+def _request(settings: "Settings", prompt: str) -> "tuple[list[Message], ReplyOptions]":
+    from oss_cli import wiring
+    from oss_cli.conversation.messages import system_message, user_message
+    from oss_cli.conversation.options import ReplyOptions
+
+    before = [system_message(settings.system)] if settings.system else []
+    options = ReplyOptions(date=wiring.today(), sampling=settings.sampling, effort=settings.effort)
+    return [*before, user_message(prompt)], options
+
+
+def _with_standard_input(prompt: str | None) -> str:
+    """Standard input, if it is no terminal, then the prompt.
+
+    Raises:
+        BadUsage: there is neither, or the input is no UTF-8 text.
+    """
+    piped = "" if _standard_input_is_a_terminal() else _read_standard_input()
+    parts = [part for part in (piped.rstrip("\n"), prompt or "") if part.strip()]
+    if not parts:
+        raise BadUsage("there is no prompt", hint='oss run "Why is the sky blue?"')
+    return "\n\n".join(parts)
+
+
+def _standard_input_is_a_terminal() -> bool:
+    """Whether a person could be typing; a closed standard input counts as an empty one."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+def _read_standard_input() -> str:
+    if sys.stdin is None or sys.stdin.closed:
+        return ""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise BadUsage(
+            "standard input is not UTF-8 text",
+            cause=f"byte {error.start:,} of {len(data):,} is 0x{data[error.start]:02x}",
+        ) from error
+
+
+def _print_prompt(choice: "ModelChoice", messages: "list[Message]", options: "ReplyOptions", *, as_json: bool) -> None:
+    from oss_cli import wiring
+    from oss_cli.terminal.console import open_console
+
+    prompt = wiring.render_dry(choice, messages, options)
+    out = open_console().out
+    if not as_json:
+        out.write(prompt.text + "\n")
+        return
+    import json
+
+    value = {"model": choice.name, "text": prompt.text, "tokens": prompt.tokens}
+    out.write(json.dumps(value, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _answer(
+    choice: "ModelChoice", settings: "Settings", messages: "list[Message]", options: "ReplyOptions", *, verbose: bool
+) -> None:
+    from contextlib import closing
+
+    from oss_cli import wiring
+    from oss_cli.session.turn import Turn
+    from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.reply import ReplyPrinter, show_cut_off, show_notice
+    from oss_cli.terminal.status import LoadStatus
+
+    console = open_console()
+    with LoadStatus(console.err, choice.name) as status:
+        backend = wiring.open_backend(
+            choice, settings, is_one_shot=True, on_progress=status.show, log=console.err.write if verbose else None
+        )
+    with closing(backend), ReplyPrinter(console) as printer:
+        if backend.is_plain:
+            show_notice(console, f"{choice.name} has no chat format: it goes on with the text")
+        ended = printer.show(Turn(backend, messages, options))
+    if ended is not None:
+        show_cut_off(console, ended, has_answer=printer.has_answer)

@@ -1,0 +1,62 @@
+"""How a reply is to be made: sampling, reasoning effort, limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+
+from oss_cli.conversation.messages import Tool
+
+
+class ReasoningEffort(StrEnum):
+    """How long a reasoning model may think; harmony knows these three and no `none`."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """How the next token is chosen. A field that is None has not been decided: see `over`."""
+
+    temperature: float | None = None
+    """0: always the likeliest token."""
+    top_p: float | None = None
+    """Keep the likeliest tokens whose probabilities add up to this; 1: keep all."""
+    top_k: int | None = None
+    """Keep this many of the likeliest tokens; 0: keep all."""
+    min_p: float | None = None
+    """Drop tokens less likely than this share of the likeliest; 0: drop none."""
+    repeat_penalty: float | None = None
+    """Divide the logits of tokens among the last 64 by this; 1: no penalty."""
+    seed: int | None = None
+    """0 to 2**32 - 2; None: a fresh one for each request."""
+    max_tokens: int | None = None
+    """Most tokens to sample, reasoning included; None: until the context is full."""
+    stop: tuple[str, ...] | None = None
+    """The answer ends before the first of these."""
+    logit_bias: Mapping[int, float] | None = None
+    """Token id → what to add to its logit."""
+
+    def over(self, fallback: "SamplingOptions") -> "SamplingOptions":
+        """These options, and where they are undecided, those of `fallback`."""
+        undecided = {f.name: getattr(fallback, f.name) for f in fields(self) if getattr(self, f.name) is None}
+        return replace(self, **undecided)
+
+
+PLAIN_SAMPLING = SamplingOptions(temperature=0.8, top_p=0.95, top_k=40, min_p=0.05, repeat_penalty=1.0)
+"""For models that neither the catalogue nor their own file says anything about: llama.cpp's own defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions:
+    """Everything about a reply that is not said in the messages."""
+
+    date: str
+    """ISO date that the model is told; frozen for the life of a conversation, or the cache is lost at midnight."""
+    sampling: SamplingOptions = SamplingOptions()
+    effort: ReasoningEffort | None = None
+    """None: the model's own habit."""
+    tools: tuple[Tool, ...] = ()
+    goes_on: bool = False
+    """Whether another turn may follow: then it is worth keeping what makes that turn quick."""

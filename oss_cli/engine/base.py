@@ -1,0 +1,87 @@
+"""What an engine is: it evaluates a prompt of token ids and samples more of them."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from oss_cli.conversation.options import SamplingOptions
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One prompt and how to go on from it."""
+
+    prompt: list[int]
+    """Token ids; at least one."""
+    sampling: SamplingOptions
+    """Every field that the sampler needs is decided; `stop` is not the engine's business."""
+    on_token: Callable[[int], bool]
+    """Called for each sampled token, the closing one included, on the engine's own thread between two evaluations:
+    it must be quick. False: stop here."""
+    stable_tokens: int | None = None
+    """How many tokens of the prompt the next one of this conversation will share; None: there will be no next one."""
+
+
+class EndReason(StrEnum):
+    """Why sampling stopped."""
+
+    END_TOKEN = "end_token"
+    ON_TOKEN = "on_token"
+    """`on_token` said so."""
+    MAX_TOKENS = "max_tokens"
+    CONTEXT_FULL = "context_full"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """Progress of evaluating the prompt."""
+
+    done_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One token; `on_token` has seen it already."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event of a generation."""
+
+    reason: EndReason
+    reused_tokens: int
+    """Tokens of the prompt that were in the cache and were not evaluated again."""
+    sampled_tokens: int
+    context_tokens: int
+    """How many tokens the context holds."""
+    prefill_s: float
+    """From the start of the prompt's evaluation to the first sampled token."""
+    decode_s: float
+    """From the first sampled token to the last."""
+
+
+EngineEvent = Prefilled | Sampled | Ended
+
+
+class Engine(Protocol):
+    """A loaded model."""
+
+    @property
+    def trained_tokens(self) -> int:
+        """The longest context the model was trained for."""
+
+    def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
+        """Events of one generation, ending in `Ended`. Closing the generator early stops the engine.
+
+        Raises:
+            PromptTooLong: the prompt leaves no room in the context.
+            EngineFailed: the model could not be evaluated.
+        """
+
+    def close(self) -> None:
+        """Give the memory back. May be called twice."""

@@ -1,0 +1,175 @@
+"""Evaluation: batches, the key/value cache of each sequence, saved states, aborting. Knows nothing of why."""
+
+import ctypes
+import sys
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from oss_cli.engine.llama.api import LOG, C, Pointer
+from oss_cli.engine.llama.model import LlamaModel
+from oss_cli.errors import EngineFailed
+
+BATCH_TOKENS = 2048
+"""Most tokens of one call."""
+MICRO_BATCH_TOKENS = 512
+"""Tokens that are computed together. Larger ones cost memory (1.6 GB at 2048 on gpt-oss) and bring nothing on a CPU."""
+_FLASH_ATTENTION_AUTO = -1  # llama.h, enum llama_flash_attn_type
+_EVERYTHING = 0
+_PARTIAL_ONLY = 1  # llama.h, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the sliding windows and recurrent states alone
+
+
+class Evaluation(Enum):
+    """How a call of llama_decode ended."""
+
+    DONE = auto()
+    ABORTED = auto()
+    NO_ROOM = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSize:
+    """How large a context is."""
+
+    tokens: int
+    """Tokens that all sequences can hold together."""
+    sequences: int = 1
+    outputs: int = 1
+    """Most positions of one call whose logits are wanted. One more than this aborts the process (llama.cpp), and each
+    costs vocabulary × 4 bytes × micro-batch: 1 instead of all saves 285 MiB on gpt-oss.
+    """
+
+
+class LlamaContext:
+    """A llama_context with its batch. Not for two threads at once, but for `abort`."""
+
+    def __init__(self, model: LlamaModel, size: ContextSize, *, threads: int) -> None:
+        self.model = model
+        self.outputs = size.outputs
+        self._abort_flag = ctypes.create_string_buffer(2)  # "" goes on, "1" aborts: see _abort_callback
+        LOG.clear()
+        pointer = C.llama_init_from_model(model.pointer, self._parameters(size, threads))
+        if not pointer:
+            raise EngineFailed(f"no context of {size.tokens:,} tokens could be made", cause=LOG.errors())
+        self._pointer = pointer
+        self._memory = C.llama_get_memory(pointer)
+        self._batch = C.llama_batch_init(BATCH_TOKENS, 0, 1)
+        self._used = 0
+        self.tokens: int = C.llama_n_ctx_seq(pointer)
+        """Tokens that one sequence can hold; llama.cpp rounds up to a multiple of 256."""
+
+    def _parameters(self, size: ContextSize, threads: int) -> Pointer:
+        parameters = C.llama_context_default_params()
+        parameters.n_ctx = size.tokens
+        parameters.n_batch = BATCH_TOKENS
+        parameters.n_ubatch = MICRO_BATCH_TOKENS
+        parameters.n_seq_max = size.sequences
+        parameters.kv_unified = size.sequences > 1
+        parameters.n_outputs_max = size.outputs
+        parameters.n_threads = threads
+        parameters.n_threads_batch = threads
+        parameters.flash_attn_type = _FLASH_ATTENTION_AUTO
+        parameters.swa_full = False  # True doubles gpt-oss's cache; `sequence` keeps to the rules that False brings
+        parameters.no_perf = True
+        parameters.abort_callback = _abort_callback()
+        parameters.abort_callback_data = ctypes.cast(self._abort_flag, ctypes.c_void_p)
+        return parameters
+
+    def add(self, token: int, *, position: int, sequence: int, wants_logits: bool) -> int:
+        """Put a token into the next batch; the index under which its logits can be sampled."""
+        index = self._used
+        batch = self._batch
+        batch.token[index] = token
+        batch.pos[index] = position
+        batch.n_seq_id[index] = 1
+        batch.seq_id[index][0] = sequence
+        batch.logits[index] = wants_logits
+        self._used = index + 1
+        return index
+
+    def evaluate(self) -> Evaluation:
+        """Evaluate the batch and empty it. Blocks; `abort` from another thread ends it.
+
+        ABORTED and NO_ROOM may leave some of its positions in the cache: cut them off.
+
+        Raises:
+            EngineFailed: llama.cpp could not compute it.
+        """
+        self._batch.n_tokens = self._used
+        self._used = 0
+        status = C.llama_decode(self._pointer, self._batch)
+        if status == 0:
+            return Evaluation.DONE
+        if status == 1:
+            return Evaluation.NO_ROOM
+        if status == 2:
+            return Evaluation.ABORTED
+        raise EngineFailed("llama.cpp could not evaluate the tokens", cause=LOG.errors() or f"llama_decode: {status}")
+
+    def sample(self, sampler: Pointer, index: int) -> int:
+        """The token that a sampler chain chooses at a position of the last batch."""
+        token: int = C.llama_sampler_sample(sampler, self._pointer, index)
+        return token
+
+    def abort(self) -> None:
+        """End the evaluation that is running, or the next one. On GPUs it ends at its next batch. From any thread."""
+        self._abort_flag.value = b"1"
+
+    def resume(self) -> None:
+        """Take back `abort`."""
+        self._abort_flag.value = b""
+
+    def first_position(self, sequence: int) -> int:
+        """The earliest position that is still there in full (sliding windows forget); -1: the sequence is empty."""
+        position: int = C.llama_memory_seq_pos_min(self._memory, sequence)
+        return position
+
+    def remove(self, sequence: int, start: int) -> bool:
+        """Forget the positions from `start` on. False: this kind of cache cannot do that (nothing was removed).
+
+        True does not say that the rest is usable: see `sequence`.
+        """
+        return bool(C.llama_memory_seq_rm(self._memory, sequence, start, -1))
+
+    def save(self, sequence: int) -> bytes:
+        """All that the cache holds of a sequence; another context of the same model can `restore` it."""
+        return self._save(sequence, _EVERYTHING)
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Bring back what `save` gave. False: it could not be read, and the sequence's cache is undefined."""
+        return self._restore(sequence, state, _EVERYTHING)
+
+    def save_window(self, sequence: int) -> bytes:
+        """What a later cut-back needs beside the positions that are never forgotten: windows and recurrent states."""
+        return self._save(sequence, _PARTIAL_ONLY)
+
+    def restore_window(self, sequence: int, state: bytes) -> bool:
+        """Bring back what `save_window` gave. False: it could not be read, and the sequence's cache is undefined."""
+        return self._restore(sequence, state, _PARTIAL_ONLY)
+
+    def close(self) -> None:
+        """Give the memory back. May be called twice."""
+        if self._pointer is not None:
+            C.llama_batch_free(self._batch)
+            C.llama_free(self._pointer)
+            self._pointer = None
+
+    def _save(self, sequence: int, flags: int) -> bytes:
+        size = C.llama_state_seq_get_size_ext(self._pointer, sequence, flags)
+        buffer = (ctypes.c_uint8 * size)()
+        written = C.llama_state_seq_get_data_ext(self._pointer, buffer, size, sequence, flags)
+        return bytes(buffer) if written == size else b""
+
+    def _restore(self, sequence: int, state: bytes, flags: int) -> bool:
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        read = C.llama_state_seq_set_data_ext(self._pointer, buffer, len(state), sequence, flags)
+        return bool(read == len(state))
+
+
+def _abort_callback() -> Pointer:
+    """A native `bool callback(void *flag)` that is true once the flag is "1": the C library's strlen.
+
+    llama.cpp calls it after every node of the graph (about 900 a token on SmolLM2). A Python function would take the
+    interpreter's lock each time and slow decoding by a tenth; strlen costs nothing measurable.
+    """
+    library = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+    return ctypes.cast(library.strlen, C.ggml_abort_callback)

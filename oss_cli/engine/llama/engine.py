@@ -1,0 +1,255 @@
+"""The engine: llama.cpp on a thread of its own, so that Ctrl-C reaches Python at once, and iterators of its events.
+
+Owns the model, the context and the scheduler. Knows nothing of messages; takes and returns token ids.
+"""
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
+from oss_cli.engine.llama.context import ContextSize, LlamaContext
+from oss_cli.engine.llama.model import LlamaModel, LoadCancelled, load_model
+from oss_cli.engine.llama.scheduler import Job, Scheduler
+from oss_cli.errors import BadUsage, DoesNotFit, PromptTooLong
+from oss_cli.plan import LoadPlan
+
+_T = TypeVar("_T")
+
+_SMALLEST_CONTEXT_TOKENS = 4096
+_REPLY_ROOM_TOKENS = 2048
+"""When nothing limits the reply, a context that is sized by the prompt leaves this much for it."""
+_POLL_S = 0.1
+"""Waiting threads wake this often: on Windows a wait without a limit cannot be interrupted by Ctrl-C."""
+_CANCEL_WAIT_S = 0.4
+"""How long a caller that cancels waits for the engine to stop; then the engine stops on its own time."""
+
+
+class LlamaEngine:
+    """A loaded model that answers requests one batch at a time. Make it with `open_engine`."""
+
+    def __init__(self, plan: LoadPlan) -> None:
+        self._plan = plan
+        self._inbox: SimpleQueue[Job | None] = SimpleQueue()
+        self._model: LlamaModel | None = None
+        self._context: LlamaContext | None = None
+        self._scheduler: Scheduler | None = None
+        self._load_cancelled = False
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def model(self) -> LlamaModel:
+        """The loaded model; its vocabulary may be used from any one thread."""
+        assert self._model is not None, "the engine is open"
+        return self._model
+
+    @property
+    def trained_tokens(self) -> int:
+        """The longest context the model was trained for."""
+        return self.model.trained_tokens
+
+    def start(self, on_progress: Callable[[float], None] | None) -> None:
+        """Load the model; `open_engine` calls it. Ctrl-C while it waits stops the load."""
+        loaded: Future[None] = Future()
+        self._thread = threading.Thread(target=self._work, args=(loaded, on_progress), name="llama.cpp", daemon=True)
+        self._thread.start()
+        try:
+            _wait_for(loaded)
+        except KeyboardInterrupt:
+            self._load_cancelled = True
+            self._thread.join(_CANCEL_WAIT_S)  # a load that hangs in the operating system ends with the process
+            raise
+
+    def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
+        """Events of one generation, ending in `Ended`. Closing the generator early stops the engine.
+
+        Raises:
+            BadUsage: the prompt is empty.
+            PromptTooLong: the prompt leaves no room in the context.
+            EngineFailed: the model could not be evaluated.
+        """
+        if not request.prompt:
+            raise BadUsage("the prompt is empty", cause="it has no tokens", hint='oss run "Why is the sky blue?"')
+        self._check_length(request)
+        return self._events(request)
+
+    def close(self) -> None:
+        """Stop what runs and give the memory back. May be called twice; blocks until the engine's thread has ended."""
+        if self._thread is None:
+            return
+        self._closing = True
+        if self._context is not None:
+            self._context.abort()
+        self._inbox.put(None)
+        self._thread.join()
+        self._thread = None
+
+    def _events(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
+        job = Job(request)
+        self._inbox.put(job)
+        ended = False
+        try:
+            while not ended:
+                event = _next(job.events)
+                if isinstance(event, BaseException):
+                    ended = True
+                    raise event
+                ended = isinstance(event, Ended)
+                yield event
+        finally:
+            if not ended:
+                self._cancel(job)
+
+    def _cancel(self, job: Job) -> None:
+        job.cancelled = True
+        if self._context is not None:
+            self._context.abort()
+        deadline_polls = int(_CANCEL_WAIT_S / _POLL_S)
+        for _ in range(deadline_polls):
+            try:
+                while not isinstance(job.events.get(timeout=_POLL_S), (Ended, BaseException)):
+                    pass
+                return
+            except Empty:
+                continue
+
+    def _check_length(self, request: GenerationRequest) -> None:
+        limit = self._plan.context_tokens or self.trained_tokens
+        if len(request.prompt) >= limit:
+            raise PromptTooLong(
+                prompt_tokens=len(request.prompt), context_tokens=limit, trained_tokens=self.trained_tokens
+            )
+
+    # ---- on the engine's thread
+
+    def _work(self, loaded: "Future[None]", on_progress: Callable[[float], None] | None) -> None:
+        try:
+            self._load(on_progress)
+        except BaseException as error:  # raised again by `start`, on the caller's thread
+            loaded.set_exception(error)
+            return
+        loaded.set_result(None)
+        try:
+            while self._serve():
+                pass
+        finally:
+            self._free()
+
+    def _load(self, on_progress: Callable[[float], None] | None) -> None:
+        def report(share: float) -> bool:
+            if on_progress is not None:
+                on_progress(share)
+            return not self._load_cancelled
+
+        plan = self._plan
+        self._model = load_model(plan.path, gpu_layers=plan.gpu_layers, repack=plan.repack, on_progress=report)
+        trained = self._model.trained_tokens
+        if plan.context_tokens is not None and plan.context_tokens > trained:
+            self._model.close()
+            raise DoesNotFit(
+                "the context is larger than the model's",
+                cause=f"{plan.context_tokens:,} tokens were asked for, it was trained for {trained:,}",
+                hint=f"--ctx {trained}",
+            )
+
+    def _serve(self) -> bool:
+        """Take what has come in and do one step; False: the engine is to close."""
+        is_idle = self._scheduler is None or self._scheduler.is_idle
+        try:
+            job = self._inbox.get(block=is_idle)
+        except Empty:
+            job = None
+        if self._closing:
+            if self._scheduler is not None:
+                self._scheduler.fail_all(LoadCancelled())
+            return False
+        try:
+            if job is not None:
+                self._scheduler_for(job).submit(job)
+            if self._scheduler is not None and not self._scheduler.is_idle:
+                self._step()
+        except BaseException as error:  # raised again by whoever waits for a job
+            if self._scheduler is not None:
+                self._scheduler.fail_all(error)
+            if job is not None:
+                job.events.put(error)
+        return True
+
+    def _step(self) -> None:
+        assert self._scheduler is not None and self._context is not None
+        is_full = self._scheduler.longest_tokens >= self._context.tokens
+        if is_full and self._plan.context_tokens is None and self._context.tokens < self.trained_tokens:
+            self._enlarge(min(self._context.tokens * 2, self.trained_tokens))
+        self._scheduler.step()
+        if not self._closing:
+            self._context.resume()
+
+    def _scheduler_for(self, job: Job) -> Scheduler:
+        """The scheduler, with a context that is large enough for this job."""
+        needed = self._needed_tokens(job)
+        if self._context is None or self._context.tokens < needed:
+            self._enlarge(needed)
+        assert self._scheduler is not None
+        return self._scheduler
+
+    def _enlarge(self, tokens: int) -> None:
+        """Make a context of that many tokens a sequence; what an earlier one held goes along."""
+        size = ContextSize(tokens * self._plan.sequences, self._plan.sequences, outputs=self._plan.sequences)
+        context = LlamaContext(self.model, size, threads=self._plan.threads)
+        if self._scheduler is None:
+            self._scheduler = Scheduler(context, self._plan.sequences)
+        else:
+            self._scheduler.move_to(context)
+        if self._context is not None:
+            self._context.close()
+        self._context = context
+
+    def _needed_tokens(self, job: Job) -> int:
+        if self._plan.context_tokens is not None:
+            return self._plan.context_tokens
+        room = job.request.sampling.max_tokens
+        wanted = len(job.request.prompt) + (_REPLY_ROOM_TOKENS if room is None else room)
+        size = _SMALLEST_CONTEXT_TOKENS
+        while size < wanted:
+            size *= 2
+        return min(size, self.trained_tokens)
+
+    def _free(self) -> None:
+        if self._context is not None:
+            self._context.close()
+        if self._model is not None:
+            self._model.close()
+
+
+def open_engine(plan: LoadPlan, on_progress: Callable[[float], None] | None = None) -> LlamaEngine:
+    """A loaded model, ready for requests. Blocks while it loads; Ctrl-C stops it within half a second.
+
+    on_progress: gets the share loaded, 0 to 1, on the engine's thread.
+
+    Raises:
+        EngineFailed: llama.cpp refused the file.
+        DoesNotFit: the plan's context is larger than the model's.
+    """
+    engine = LlamaEngine(plan)
+    engine.start(on_progress)
+    return engine
+
+
+def _wait_for(future: "Future[_T]") -> _T:
+    while True:
+        try:
+            return future.result(timeout=_POLL_S)
+        except TimeoutError:
+            if future.done():
+                return future.result()
+
+
+def _next(events: "SimpleQueue[_T]") -> _T:
+    while True:
+        try:
+            return events.get(timeout=_POLL_S)
+        except Empty:
+            continue

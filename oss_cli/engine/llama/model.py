@@ -1,0 +1,155 @@
+"""A model file in memory, or its vocabulary alone. Knows nothing of contexts and conversations."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from oss_cli.conversation.option_text import set_option
+from oss_cli.conversation.options import SamplingOptions
+from oss_cli.engine.llama.api import LOG, C, Pointer
+from oss_cli.engine.llama.vocabulary import LlamaVocabulary
+from oss_cli.errors import BadUsage, EngineFailed
+
+_SAMPLING_KEYS = {
+    "temperature": "temp",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "repeat_penalty": "penalty_repeat",
+}
+_LOAD_MODE_AUTO = -1  # llama.h, enum llama_load_mode: memory-map unless a device says that it cannot
+
+
+class LoadCancelled(Exception):
+    """The load was stopped by its own progress callback; no error of the user's."""
+
+
+class LlamaModel:
+    """A loaded GGUF. Owns llama.cpp's model: `close` it after every context on it."""
+
+    def __init__(self, pointer: Pointer, path: Path) -> None:
+        self.pointer = pointer
+        self.path = path
+        self.vocabulary = LlamaVocabulary(C.llama_model_get_vocab(pointer))
+        self.trained_tokens: int = C.llama_model_n_ctx_train(pointer)
+        self.architecture = self.metadata("general.architecture") or ""
+        self.window = self._window()
+
+    def metadata(self, key: str) -> str | None:
+        """A value of the file's header as text; None when it is not there. Arrays cannot be read like this."""
+        size = 256
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
+            if length < 0:
+                return None
+            if length < size:
+                return buffer.value.decode("utf-8", "replace")
+            size = length + 1
+
+    @property
+    def chat_template(self) -> str | None:
+        """The Jinja template that came with the model."""
+        template = C.llama_model_chat_template(self.pointer, None)
+        return template.decode("utf-8", "replace") if template else None
+
+    def recommended_sampling(self) -> SamplingOptions:
+        """What the file's makers recommend; mostly nothing.
+
+        Source: llama.h, llama_model_meta_key; gguf keys general.sampling.* (2025-11).
+        """
+        options = SamplingOptions()
+        for name, key in _SAMPLING_KEYS.items():
+            text = self.metadata(f"general.sampling.{key}")
+            if text is None:
+                continue
+            try:
+                options = set_option(options, name, text)
+            except BadUsage:  # a file's nonsense is no reason not to run it
+                continue
+        return options
+
+    def close(self) -> None:
+        """Give the memory back. May be called twice."""
+        if self.pointer is not None:
+            C.llama_model_free(self.pointer)
+            self.pointer = None
+
+    def _window(self) -> int:
+        """How many of the last positions a cut-back must find in the cache; 0: a cache may be cut anywhere.
+
+        Sliding-window layers keep about that many positions; a recurrent state is that of its last position only.
+        """
+        window: int = C.llama_model_n_swa(self.pointer)
+        if window == 0 and (C.llama_model_is_recurrent(self.pointer) or C.llama_model_is_hybrid(self.pointer)):
+            return 1
+        return window
+
+
+def load_model(
+    path: Path, *, gpu_layers: int, repack: bool, on_progress: Callable[[float], bool] | None = None
+) -> LlamaModel:
+    """Load a GGUF (of a split one, the first part). Blocks.
+
+    on_progress: gets the share done, 0 to 1, on this thread; False from it stops the load.
+
+    Raises:
+        LoadCancelled: on_progress said so.
+        EngineFailed: llama.cpp refused the file.
+    """
+    parameters = C.llama_model_default_params()
+    parameters.load_mode = _LOAD_MODE_AUTO
+    parameters.n_gpu_layers = gpu_layers if C.llama_supports_gpu_offload() else 0
+    parameters.use_extra_bufts = repack
+    cancelled = False
+
+    def report(share: float, _data: object) -> bool:
+        nonlocal cancelled
+        cancelled = on_progress is not None and not on_progress(share)
+        return not cancelled
+
+    callback = C.llama_progress_callback(report)
+    parameters.progress_callback = callback
+    model = _load(path, parameters)
+    if model is None and cancelled:
+        raise LoadCancelled
+    if model is None:
+        raise _refused(path)
+    return model
+
+
+def load_vocabulary(path: Path) -> LlamaVocabulary:
+    """The vocabulary of a GGUF, weights unread. Its memory is kept until the process ends.
+
+    Raises:
+        EngineFailed: llama.cpp refused the file.
+    """
+    return load_header(path).vocabulary
+
+
+def load_header(path: Path) -> LlamaModel:
+    """A model without its weights: vocabulary, template and metadata, enough to render a prompt.
+
+    Raises:
+        EngineFailed: llama.cpp refused the file.
+    """
+    parameters = C.llama_model_default_params()
+    parameters.vocab_only = True
+    model = _load(path, parameters)
+    if model is None:
+        raise _refused(path)
+    return model
+
+
+def _load(path: Path, parameters: Pointer) -> LlamaModel | None:
+    LOG.clear()
+    # llama.cpp opens files by UTF-8 names on Windows, by the bytes of the file system elsewhere.
+    name = str(path).encode() if sys.platform == "win32" else os.fsencode(path)
+    pointer = C.llama_model_load_from_file(name, parameters)
+    return LlamaModel(pointer, path) if pointer else None
+
+
+def _refused(path: Path) -> EngineFailed:
+    return EngineFailed(f"llama.cpp could not load {path}", cause=LOG.errors())

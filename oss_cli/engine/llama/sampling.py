@@ -1,0 +1,58 @@
+"""The chain of samplers that chooses the tokens of one reply. Knows nothing of where the options come from."""
+
+from oss_cli.conversation.options import SamplingOptions
+from oss_cli.engine.llama.api import C, Pointer
+
+_PENALTY_LAST_TOKENS = 64  # llama.cpp's default for its tools
+
+
+class SamplerChain:
+    """A llama_sampler chain and the random numbers it draws: the same seed gives the same choices."""
+
+    def __init__(self, options: SamplingOptions, *, seed: int, vocabulary_size: int) -> None:
+        parameters = C.llama_sampler_chain_default_params()
+        parameters.no_perf = True
+        self.pointer: Pointer = C.llama_sampler_chain_init(parameters)
+        self.remembers = (options.repeat_penalty or 1.0) != 1.0
+        """Whether the tokens before the reply matter to it."""
+        for sampler in _samplers(options, seed, vocabulary_size):
+            C.llama_sampler_chain_add(self.pointer, sampler)
+
+    def accept(self, tokens: list[int]) -> None:
+        """Let it know the tokens that stand before the reply."""
+        for token in tokens[-_PENALTY_LAST_TOKENS:]:
+            C.llama_sampler_accept(self.pointer, token)
+
+    def close(self) -> None:
+        """Give the memory back. May be called twice."""
+        if self.pointer is not None:
+            C.llama_sampler_free(self.pointer)
+            self.pointer = None
+
+
+def _samplers(options: SamplingOptions, seed: int, vocabulary_size: int) -> list[Pointer]:
+    """Samplers in llama.cpp's order: what changes logits, what drops candidates (cheapest first), what draws.
+
+    top-k before top-p: sorting all of gpt-oss's 201,088 candidates for top-p takes 21 ms a token, sorting 100 nothing.
+    """
+    samplers = []
+    if options.logit_bias:
+        biases = (C.llama_logit_bias * len(options.logit_bias))()
+        for entry, (token, bias) in zip(biases, options.logit_bias.items(), strict=True):
+            entry.token, entry.bias = token, bias
+        samplers.append(C.llama_sampler_init_logit_bias(vocabulary_size, len(biases), biases))
+    if options.repeat_penalty is not None and options.repeat_penalty != 1.0:
+        samplers.append(
+            C.llama_sampler_init_penalties(vocabulary_size, _PENALTY_LAST_TOKENS, options.repeat_penalty, 0.0, 0.0)
+        )
+    if options.temperature is not None and options.temperature <= 0:
+        return [*samplers, C.llama_sampler_init_greedy()]
+    if options.top_k is not None and options.top_k > 0:
+        samplers.append(C.llama_sampler_init_top_k(options.top_k))
+    if options.top_p is not None and options.top_p < 1:
+        samplers.append(C.llama_sampler_init_top_p(options.top_p, 1))
+    if options.min_p is not None and options.min_p > 0:
+        samplers.append(C.llama_sampler_init_min_p(options.min_p, 1))
+    if options.temperature is not None and options.temperature != 1.0:
+        samplers.append(C.llama_sampler_init_temp(options.temperature))
+    return [*samplers, C.llama_sampler_init_dist(seed)]

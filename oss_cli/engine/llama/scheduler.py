@@ -1,0 +1,234 @@
+"""The decode loop: what every running job has still to evaluate goes into common batches, and each job samples.
+
+A job is a growing list of tokens (its prompt, then what was sampled); a sequence is what the cache holds of it. One
+step evaluates the difference, a new prompt's and a reply's next token alike, so a cache that was cut back for whatever
+reason only has more to evaluate. Runs on the engine's thread; knows nothing of messages.
+"""
+
+import time
+from collections import deque
+from queue import SimpleQueue
+
+from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
+from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
+from oss_cli.engine.llama.sampling import SamplerChain
+from oss_cli.engine.llama.sequence import Sequence
+from oss_cli.errors import EngineFailed
+
+
+class Job:
+    """One request on its way: its tokens so far, its sampler, and where its events go."""
+
+    def __init__(self, request: GenerationRequest) -> None:
+        self.request = request
+        self.events: SimpleQueue[EngineEvent | BaseException] = SimpleQueue()
+        self.cancelled = False
+        """Set from the caller's thread; the next step ends the job."""
+        self.tokens = list(request.prompt)
+        self.sequence: Sequence | None = None
+        self.sampler: SamplerChain | None = None
+        self.reused_tokens = 0
+        self.started = 0.0
+        self.first_sampled = 0.0
+        self.last_sampled = 0.0
+
+    @property
+    def sampled_tokens(self) -> int:
+        """How many tokens of the reply there are."""
+        return len(self.tokens) - len(self.request.prompt)
+
+
+class Scheduler:
+    """All running jobs over the sequences of one context."""
+
+    def __init__(self, context: LlamaContext, sequences: int) -> None:
+        self._context = context
+        self._free = [Sequence(context, number) for number in range(sequences)]
+        self._waiting: deque[Job] = deque()
+        self._running: list[Job] = []
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._running and not self._waiting
+
+    @property
+    def longest_tokens(self) -> int:
+        """Tokens of the longest running job."""
+        return max((len(job.tokens) for job in self._running), default=0)
+
+    def move_to(self, context: LlamaContext) -> None:
+        """Go on in another context of the same model, with what the caches hold."""
+        running = [_sequence_of(job) for job in self._running]
+        for sequence in [*self._free, *running]:
+            sequence.move_to(context)
+        self._context = context
+
+    def submit(self, job: Job) -> None:
+        """Take a job; it starts when a sequence is free."""
+        self._waiting.append(job)
+
+    def fail_all(self, error: BaseException) -> None:
+        """End every job with an error."""
+        for job in [*self._running, *self._waiting]:
+            self._release(job)
+            job.events.put(error)
+        self._running.clear()
+        self._waiting.clear()
+
+    def step(self) -> None:
+        """One batch: start what can start, evaluate, sample."""
+        self._drop_cancelled()
+        while self._free and self._waiting:
+            self._start(self._waiting.popleft())
+        planned = self._fill_batch()
+        if not planned:
+            return
+        status = self._context.evaluate()
+        if status is not Evaluation.DONE:
+            self._recover(status, [job for job, _, _ in planned])
+            return
+        for job, count, _ in planned:
+            sequence = _sequence_of(job)
+            sequence.tokens += job.tokens[len(sequence.tokens) : len(sequence.tokens) + count]
+        for job, _, index in planned:
+            self._advance(job, index)
+
+    def _start(self, job: Job) -> None:
+        job.started = time.perf_counter()
+        prompt = job.request.prompt
+        sequence = max(self._free, key=lambda one: _shared_length(one.tokens, prompt))
+        self._free.remove(sequence)
+        job.sequence = sequence
+        job.reused_tokens = sequence.keep_prefix(prompt)
+        options = job.request.sampling
+        size = self._context.model.vocabulary.size
+        job.sampler = SamplerChain(options, seed=options.seed or 0, vocabulary_size=size)
+        if job.sampler.remembers:
+            job.sampler.accept(prompt)
+        self._running.append(job)
+        job.events.put(Prefilled(job.reused_tokens, len(prompt)))
+
+    def _fill_batch(self) -> list[tuple[Job, int, int]]:
+        """Put what the jobs lack into the batch: job, how many of its tokens, index of the last one.
+
+        A micro-batch a step: so often can a prompt's progress be shown and an evaluation on a GPU be stopped.
+        """
+        planned = []
+        room = MICRO_BATCH_TOKENS
+        for job in sorted(self._running, key=_missing_tokens):  # replies that go on (1 token each) before new prompts
+            sequence = _sequence_of(job)
+            start = len(sequence.tokens)
+            count = min(room, self._next_boundary(job) - start)
+            if count <= 0:
+                continue
+            room -= count
+            is_last = start + count == len(job.tokens)
+            for position in range(start, start + count):
+                wants_logits = is_last and position == start + count - 1
+                index = self._context.add(
+                    job.tokens[position], position=position, sequence=sequence.number, wants_logits=wants_logits
+                )
+            planned.append((job, count, index))
+        return planned
+
+    def _next_boundary(self, job: Job) -> int:
+        """Up to where a job's tokens may be evaluated in one go: the place of a checkpoint, or the end."""
+        sequence = _sequence_of(job)
+        stable = job.request.stable_tokens
+        if stable is not None and len(sequence.tokens) < stable and sequence.wants_checkpoints():
+            return stable
+        return len(job.tokens)
+
+    def _advance(self, job: Job, index: int) -> None:
+        sequence = _sequence_of(job)
+        if len(sequence.tokens) <= len(job.request.prompt):
+            if len(sequence.tokens) == job.request.stable_tokens and sequence.wants_checkpoints():
+                sequence.add_checkpoint()
+            job.events.put(Prefilled(len(sequence.tokens), len(job.request.prompt)))
+        if len(sequence.tokens) == len(job.tokens):
+            self._sample(job, index)
+
+    def _sample(self, job: Job, index: int) -> None:
+        assert job.sampler is not None
+        token = self._context.sample(job.sampler.pointer, index)
+        job.last_sampled = time.perf_counter()
+        job.first_sampled = job.first_sampled or job.last_sampled
+        job.tokens.append(token)
+        try:
+            goes_on = job.request.on_token(token)
+        except BaseException as error:  # a bug in a reader: raised again on the caller's thread
+            self._release(job)
+            self._running.remove(job)
+            job.events.put(error)
+            return
+        job.events.put(Sampled(token))
+        reason = self._end_reason(job, token, goes_on=goes_on)
+        if reason is not None:
+            self._end(job, reason)
+
+    def _end_reason(self, job: Job, token: int, *, goes_on: bool) -> EndReason | None:
+        limit = job.request.sampling.max_tokens
+        if self._context.model.vocabulary.is_end(token):
+            return EndReason.END_TOKEN
+        if not goes_on:
+            return EndReason.ON_TOKEN
+        if limit is not None and job.sampled_tokens >= limit:
+            return EndReason.MAX_TOKENS
+        if len(job.tokens) > self._context.tokens:
+            return EndReason.CONTEXT_FULL
+        return None
+
+    def _drop_cancelled(self) -> None:
+        for job in [one for one in self._running if one.cancelled]:
+            self._end(job, EndReason.CANCELLED)
+        for job in [one for one in self._waiting if one.cancelled]:
+            self._waiting.remove(job)
+            job.events.put(self._ended(job, EndReason.CANCELLED))
+
+    def _recover(self, status: Evaluation, jobs: list[Job]) -> None:
+        """Make the caches true again after a batch that was not evaluated."""
+        for job in jobs:
+            sequence = _sequence_of(job)
+            sequence.cut(len(sequence.tokens))
+        if status is Evaluation.NO_ROOM:
+            self.fail_all(
+                EngineFailed("the key/value cache is full", cause=f"it holds {self._context.tokens:,} tokens")
+            )
+
+    def _end(self, job: Job, reason: EndReason) -> None:
+        self._running.remove(job)
+        self._release(job)
+        job.events.put(self._ended(job, reason))
+
+    def _ended(self, job: Job, reason: EndReason) -> Ended:
+        return Ended(
+            reason=reason,
+            reused_tokens=job.reused_tokens,
+            sampled_tokens=job.sampled_tokens,
+            context_tokens=self._context.tokens,
+            prefill_s=job.first_sampled - job.started if job.first_sampled else 0.0,
+            decode_s=job.last_sampled - job.first_sampled,
+        )
+
+    def _release(self, job: Job) -> None:
+        if job.sampler is not None:
+            job.sampler.close()
+        if job.sequence is not None:
+            self._free.append(job.sequence)
+            job.sequence = None
+
+
+def _sequence_of(job: Job) -> Sequence:
+    assert job.sequence is not None, "a running job has a sequence"
+    return job.sequence
+
+
+def _missing_tokens(job: Job) -> int:
+    return len(job.tokens) - len(_sequence_of(job).tokens)
+
+
+def _shared_length(first: list[int], second: list[int]) -> int:
+    return next(
+        (index for index, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )

@@ -1,0 +1,175 @@
+"""Everything that can go wrong in a way that the user can act on, and the exit code of each.
+
+OssError
+├── BadUsage             2  the command line, the standard input or a file given cannot be used like this
+├── UnknownModel         3  no model of that name, and the nearest names
+├── NotDownloaded        4  a known model that is not on this computer
+├── DoesNotFit           5
+│   └── PromptTooLong    5  more tokens than the context holds
+├── DownloadFailed       6
+├── EngineFailed         7  llama.cpp could not do it; its last log lines are the cause
+│   └── BadModelFile     7  the file is missing, cut short or not a GGUF
+├── ServerFailed         8
+├── BadSettings          9  config.toml or an OSS_ variable
+│   └── BadCatalogue     9  a models.toml: the entry and the field
+├── ReplyNotValid       10
+├── ReplyCutOff         11  the tokens ran out before the answer began
+└── ClosedPipe         141  nobody reads what we write any more; ends the program without a word
+
+An error takes facts and writes three parts from them: what failed, the cause with its numbers, and the next command to
+type. It knows nothing of terminals: `terminal/errors.py` shows it, `__main__` turns it into an exit status.
+"""
+
+from enum import IntEnum
+from pathlib import Path
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit statuses of `oss`; they are part of its interface."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    UNKNOWN_MODEL = 3
+    NOT_DOWNLOADED = 4
+    DOES_NOT_FIT = 5
+    DOWNLOAD_FAILED = 6
+    ENGINE = 7
+    SERVER = 8
+    SETTINGS = 9
+    REPLY_NOT_VALID = 10
+    REPLY_CUT_OFF = 11
+    # 128 + the signal's number, as shells report it.
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+    TERMINATED = 143
+
+
+class OssError(Exception):
+    """A situation the user can act on: what failed, why, and what to type next."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str, *, cause: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        """The facts, with numbers; may have several lines; empty when the message says it all."""
+        self.hint = hint
+        """The next command to type, complete; empty when there is none."""
+
+
+class BadUsage(OssError):
+    """What was asked for cannot be done in this form."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UnknownModel(OssError):
+    """Nothing is known under that name."""
+
+    exit_code = ExitCode.UNKNOWN_MODEL
+
+    def __init__(self, name: str, *, nearest: tuple[str, ...] = (), hint: str = "oss list") -> None:
+        cause = f"nearest names: {', '.join(nearest)}" if nearest else ""
+        super().__init__(f"no model is called {name!r}", cause=cause, hint=hint)
+        self.name = name
+        self.nearest = nearest
+
+
+class NotDownloaded(OssError):
+    """A known model whose files are not on this computer."""
+
+    exit_code = ExitCode.NOT_DOWNLOADED
+
+    def __init__(self, name: str, *, cause: str, hint: str) -> None:
+        super().__init__(f"{name} is not on this computer", cause=cause, hint=hint)
+        self.name = name
+
+
+class DoesNotFit(OssError):
+    """This computer lacks the memory, or the model lacks the context."""
+
+    exit_code = ExitCode.DOES_NOT_FIT
+
+
+class PromptTooLong(DoesNotFit):
+    """The prompt needs more tokens than the context holds."""
+
+    def __init__(self, *, prompt_tokens: int, context_tokens: int, trained_tokens: int) -> None:
+        cause = f"the prompt takes {prompt_tokens:,} tokens, the context holds {context_tokens:,}"
+        hint = "shorten the prompt, or choose a model with a longer context: oss list"
+        if prompt_tokens < trained_tokens and context_tokens < trained_tokens:
+            cause += f" (this model can hold {trained_tokens:,})"
+            hint = f"give it a longer context: --ctx {min(trained_tokens, _next_power_of_two(prompt_tokens + 1024))}"
+        super().__init__("the prompt is longer than the context", cause=cause, hint=hint)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class DownloadFailed(OssError):
+    """Bytes could not be fetched or are not the right ones."""
+
+    exit_code = ExitCode.DOWNLOAD_FAILED
+
+
+class EngineFailed(OssError):
+    """llama.cpp could not load the model or evaluate a prompt."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class BadModelFile(EngineFailed):
+    """A model file that is missing, cut short, or not a GGUF at all."""
+
+    def __init__(self, path: Path | str, problem: str, *, cause: str = "", hint: str = "") -> None:
+        super().__init__(f"{path} {problem}", cause=cause, hint=hint)
+        self.path = path
+
+
+class ServerFailed(OssError):
+    """A model server elsewhere could not be reached or refused."""
+
+    exit_code = ExitCode.SERVER
+
+
+class BadSettings(OssError):
+    """config.toml or an OSS_ variable holds a value that cannot be used."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class BadCatalogue(BadSettings):
+    """A models.toml holds something it may not; names the entry and the field."""
+
+    def __init__(self, path: Path | str, *, entry: str, field: str, problem: str) -> None:
+        where = ": ".join(part for part in (entry, field) if part)
+        super().__init__(f"{path} cannot be read", cause=f"{where}: {problem}" if where else problem, hint="")
+        self.entry = entry
+        self.field = field
+
+
+class ReplyNotValid(OssError):
+    """The reply does not have the form that was asked for."""
+
+    exit_code = ExitCode.REPLY_NOT_VALID
+
+
+class ReplyCutOff(OssError):
+    """The tokens ran out before an answer began."""
+
+    exit_code = ExitCode.REPLY_CUT_OFF
+
+
+class ClosedPipe(OssError):
+    """Nobody reads what we write any more, as after `| head -1`: end quietly, like any filter."""
+
+    exit_code = ExitCode.CLOSED_PIPE
+
+    def __init__(self) -> None:
+        super().__init__("the output is closed")
+
+
+def _next_power_of_two(number: int) -> int:
+    return 1 << max(0, number - 1).bit_length()

@@ -1,0 +1,101 @@
+"""What a prompt format is: it renders messages to tokens and reads the tokens of a reply."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from oss_cli.conversation.events import ReplyEvent
+from oss_cli.conversation.messages import Message, Tool
+from oss_cli.conversation.options import ReasoningEffort
+
+
+class Vocabulary(Protocol):
+    """The tokens of one model, as a prompt format needs them."""
+
+    bos: int | None
+    """The token that stands at the very beginning of a text; None: the model has none."""
+    eos: int | None
+    """The token that ends a text; None: the model has none."""
+    adds_bos: bool
+    """Whether a prompt has to begin with `bos`."""
+
+    def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
+        """Token ids of a text, with nothing added at its ends.
+
+        parse_special: whether names of control tokens in the text become these tokens. Beware: llama.cpp turns
+        *user-defined* tokens (gpt-oss's `<|start|>` among them) into themselves even when it is False.
+        """
+
+    def special(self, name: str) -> int | None:
+        """The control or user-defined token that is written like this, or None."""
+
+    def special_names(self) -> dict[str, int]:
+        """Every control and user-defined token by the text it is written as."""
+
+    def is_control(self, token: int) -> bool:
+        """Whether a token is of the control type (not user-defined, not text)."""
+
+    def is_special(self, token: int) -> bool:
+        """Whether a token is control, user-defined or the one for unknown text."""
+
+    def name(self, token: int) -> str:
+        """A token as people write it: its text, and for a control token its name."""
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for; empty for control tokens. Not always whole UTF-8 characters."""
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model ends its reply with this token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A conversation as the model reads it."""
+
+    tokens: list[int]
+    text: str
+    """The same for people, control tokens as their names; ambiguous where a user's text looks like one."""
+    stable_tokens: int
+    """How many leading tokens the prompt of the next turn will share; at most len(tokens) - 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What a prompt says beside the messages."""
+
+    date: str
+    """ISO date that the model is told; frozen for the life of a conversation, or the cache is lost at midnight."""
+    effort: ReasoningEffort = ReasoningEffort.MEDIUM
+    tools: tuple[Tool, ...] = ()
+
+
+class ReplyReader(Protocol):
+    """Reads one reply, token by token. A reply that has ended ignores further tokens."""
+
+    is_done: bool
+    """Whether the reply has ended: sampling must stop."""
+
+    def feed(self, token: int) -> list[ReplyEvent]:
+        """Events that this token completes. Quick: runs between two tokens."""
+
+    def close(self) -> list[ReplyEvent]:
+        """What was held back; call it once, after the last token."""
+
+
+class PromptFormat(Protocol):
+    """How one family of models writes a conversation."""
+
+    name: str
+    """As shown to people: "harmony", "chat template", "plain text"."""
+    is_plain: bool
+    """Whether it has no roles: the model only goes on with a text."""
+
+    def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
+        """The prompt that asks for the next reply.
+
+        Raises:
+            BadUsage: the format cannot express these messages.
+        """
+
+    def reader(self, prompt: Prompt) -> ReplyReader:
+        """A reader for the reply to that prompt."""

@@ -1,0 +1,29 @@
+"""Marks inside a text where it must be cut before it is tokenised, so that no marker in it becomes a control token.
+
+A template writes its own markers and the users' texts into one string; only the marks tell them apart afterwards.
+"""
+
+from collections.abc import Callable, Sequence
+
+from oss_cli.conversation.messages import Message
+from oss_cli.prompts.base import Vocabulary
+from oss_cli.prompts.marking import cut_offsets
+
+
+def mark_text(vocabulary: Vocabulary, text: str, mark: str, is_unwanted: Callable[[int], bool]) -> str:
+    """The text with a mark inside every unwanted token's name; where there is none, the text itself."""
+    while True:
+        parts = text.split(mark)
+        tokens = {token for part in parts for token in vocabulary.tokenize(part, parse_special=True)}
+        names = {vocabulary.name(token) for token in tokens if is_unwanted(token)}
+        offsets = cut_offsets(text, names) if names else []
+        if not offsets:
+            return text
+        edges = [0, *offsets, len(text)]
+        text = mark.join(text[start:end] for start, end in zip(edges, edges[1:], strict=False))
+
+
+def unused_character(messages: Sequence[Message]) -> str:
+    """A Unicode noncharacter that no message holds, to be the mark."""
+    texts = [part for message in messages for part in (message.content, message.reasoning)]
+    return next(mark for mark in map(chr, range(0xFDD0, 0xFDF0)) if not any(mark in text for text in texts))

@@ -1,0 +1,87 @@
+"""Harmony as a prompt format: messages to tokens, and a reader for the reply."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from oss_cli.conversation.messages import Message
+from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
+from oss_cli.prompts.harmony.developer import ResponseFormat, developer_text, system_text
+from oss_cli.prompts.harmony.history import CallStyle, split_instructions, write_history
+from oss_cli.prompts.harmony.markers import find_markers
+from oss_cli.prompts.harmony.message import HarmonyMessage
+from oss_cli.prompts.harmony.reader import HarmonyReader
+from oss_cli.prompts.marking import tokenize_text
+
+_Part = tuple[str, bool]
+"""A control token's name and True, or a text and False."""
+
+_REPLY: tuple[_Part, ...] = (("<|start|>", True), ("assistant", False))
+
+
+class HarmonyFormat:
+    """How gpt-oss writes a conversation.
+
+    Raises:
+        EngineFailed: the vocabulary lacks harmony's control tokens.
+    """
+
+    name = "harmony"
+    is_plain = False
+
+    def __init__(
+        self, vocabulary: Vocabulary, *, call_content_type: str = "json", builtin_tools: Collection[str] = ()
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._markers = find_markers(vocabulary)
+        self._builtin_tools = builtin_tools
+        self._style = CallStyle(call_content_type, has_builtin_tools=bool(builtin_tools))
+
+    def render(
+        self, messages: Sequence[Message], options: RenderOptions, response_format: ResponseFormat | None = None
+    ) -> Prompt:
+        """The prompt that asks for the next reply. Texts of the messages never become control tokens.
+
+        Raises:
+            BadUsage: a tool's message that names no tool.
+        """
+        instructions, rest = split_instructions(messages)
+        written = [HarmonyMessage("system", system_text(options, self._builtin_tools))]
+        if developer := developer_text(instructions, options.tools, response_format):
+            written.append(HarmonyMessage("developer", developer))
+        written += write_history(rest, options.tools, self._style)
+        parts = [part for message in written for part in _parts(message)]
+        tokens = self._tokenize(parts)
+        text = "".join(part for part, _ in (*parts, *_REPLY))
+        return Prompt(tokens + self._tokenize(_REPLY), text, stable_tokens=len(tokens))
+
+    def reader(self, prompt: Prompt) -> HarmonyReader:
+        """A reader for the reply to that prompt: it goes on where the prompt has ended, after `<|start|>assistant`."""
+        return HarmonyReader(self._vocabulary)
+
+    def _tokenize(self, parts: Sequence[_Part]) -> list[int]:
+        tokens: list[int] = []
+        for part, is_control in parts:
+            if is_control and part in self._markers.ids:
+                tokens.append(self._markers.ids[part])
+            else:
+                tokens += tokenize_text(self._vocabulary, part)
+        return tokens
+
+
+def _parts(message: HarmonyMessage) -> Iterator[_Part]:
+    """Each text apart, as openai_harmony does: a token never spans the seam of two."""
+    yield "<|start|>", True
+    yield message.name or message.role, False
+    if message.recipient:
+        yield f" to={message.recipient}", False
+    if message.channel:
+        yield "<|channel|>", True
+        yield message.channel, False
+    if message.content_type:
+        plain = message.content_type.removeprefix("<|constrain|>")
+        if plain == message.content_type:
+            yield f" {plain}", False
+        else:
+            yield from ((" ", False), ("<|constrain|>", True), (plain, False))
+    yield "<|message|>", True
+    yield message.content, False
+    yield message.end or "<|end|>", True

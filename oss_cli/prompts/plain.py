@@ -1,0 +1,30 @@
+"""Base models without a chat template: the text as it is, to be gone on with. Knows nothing of llama.cpp."""
+
+from collections.abc import Sequence
+
+from oss_cli.conversation.messages import Message
+from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
+from oss_cli.prompts.marking import tokenize_text
+from oss_cli.prompts.text_reader import TextReader
+
+
+class PlainFormat:
+    """A PromptFormat for models that only continue a text."""
+
+    name = "plain text"
+    is_plain = True
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+
+    def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
+        """The messages' texts, a blank line between them; roles, effort and date have no place here."""
+        text = "\n\n".join(message.content for message in messages)
+        tokens = tokenize_text(self._vocabulary, text)
+        if self._vocabulary.adds_bos and self._vocabulary.bos is not None:
+            tokens.insert(0, self._vocabulary.bos)
+        return Prompt(tokens=tokens, text=text, stable_tokens=max(0, len(tokens) - 1))
+
+    def reader(self, prompt: Prompt) -> TextReader:
+        """A reader that takes everything for the answer."""
+        return TextReader(self._vocabulary)

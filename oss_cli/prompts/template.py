@@ -1,0 +1,202 @@
+"""Any model but gpt-oss: the Jinja chat template inside its GGUF, rendered in a sandbox.
+
+Text of users, tools, files and history never becomes a control token, whatever it looks like: every marker in it gets a
+cut mark inside, and the rendered prompt is tokenised in parts that end at these marks. Knows nothing of llama.cpp.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date as Date
+from datetime import datetime
+from typing import Any, NoReturn
+
+import jinja2
+import jinja2.ext
+import jinja2.sandbox
+
+from oss_cli.conversation.messages import Message, Role, Tool
+from oss_cli.errors import BadUsage, EngineFailed
+from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
+from oss_cli.prompts.cut_marks import mark_text, unused_character
+from oss_cli.prompts.marking import is_marker
+from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
+
+_TEMPLATE_FAULTS = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a template may raise: it is a program that came with a model, and its mistakes are not ours."""
+
+
+class TemplateFormat:
+    """A PromptFormat made of a model's own template."""
+
+    name = "chat template"
+    is_plain = False
+
+    def __init__(self, vocabulary: Vocabulary, template: str) -> None:
+        """Read a template.
+
+        Raises:
+            EngineFailed: it is not a Jinja template.
+        """
+        self._vocabulary = vocabulary
+        self._source = template
+        try:
+            self._template = _sandbox().from_string(template)
+        except jinja2.TemplateError as error:
+            raise EngineFailed("the model's chat template cannot be read", cause=str(error)) from error
+        self._tags = next((tags for tags in THINKING_TAGS if tags[1] in template), None)
+
+    def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
+        """The prompt that asks for the next reply.
+
+        Raises:
+            BadUsage: the template refuses these messages.
+        """
+        mark = unused_character(messages)
+        try:
+            text = self._render(messages, options, mark, asks=True)
+        except _TEMPLATE_FAULTS as error:
+            if not any(message.role in (Role.SYSTEM, Role.DEVELOPER) for message in messages):
+                raise _refused(error) from error
+            messages = _without_system(messages)  # a template that knows no system message: the user says it
+            text = self._render_or_refuse(messages, options, mark)
+        tokens = self._tokenize(text, mark)
+        stable = self._stable_length(messages, options, mark, tokens)
+        return Prompt(tokens=tokens, text=text.replace(mark, ""), stable_tokens=stable)
+
+    def reader(self, prompt: Prompt) -> TextReader:
+        """A reader for the reply to that prompt."""
+        thinks = self._tags is not None and prompt.text.rstrip().endswith(self._tags[0])
+        return TextReader(self._vocabulary, tags=self._tags, thinks=thinks)
+
+    def _render_or_refuse(self, messages: Sequence[Message], options: RenderOptions, mark: str) -> str:
+        try:
+            return self._render(messages, options, mark, asks=True)
+        except _TEMPLATE_FAULTS as error:
+            raise _refused(error) from error
+
+    def _render(self, messages: Sequence[Message], options: RenderOptions, mark: str, *, asks: bool) -> str:
+        def safe(text: str) -> str:
+            return mark_text(self._vocabulary, text, mark, self._is_marker)
+
+        variables: dict[str, object] = {
+            "messages": [_as_mapping(message, safe) for message in messages],
+            "add_generation_prompt": asks,
+            "bos_token": self._name(self._vocabulary.bos),
+            "eos_token": self._name(self._vocabulary.eos),
+            "strftime_now": _clock(options.date),
+            "date_string": _clock(options.date)("%d %b %Y"),
+            "reasoning_effort": options.effort.value,
+        }
+        if options.tools:
+            variables["tools"] = [_tool_as_mapping(tool, safe) for tool in options.tools]
+        return self._template.render(variables)
+
+    def _is_marker(self, token: int) -> bool:
+        return is_marker(self._vocabulary, token) or (
+            self._vocabulary.is_special(token) and self._vocabulary.name(token) in self._source
+        )
+
+    def _name(self, token: int | None) -> str:
+        return self._vocabulary.name(token) if token is not None else ""
+
+    def _tokenize(self, text: str, mark: str) -> list[int]:
+        tokens = [token for part in text.split(mark) for token in self._vocabulary.tokenize(part, parse_special=True)]
+        bos = self._vocabulary.bos
+        if bos is not None and self._vocabulary.adds_bos and tokens[:1] != [bos]:
+            tokens.insert(0, bos)
+        return tokens
+
+    def _stable_length(self, messages: Sequence[Message], options: RenderOptions, mark: str, tokens: list[int]) -> int:
+        """How much of the prompt stays when the conversation goes on: what is there without the request to answer."""
+        try:
+            history = self._tokenize(self._render(messages, options, mark, asks=False), mark)
+        except _TEMPLATE_FAULTS:
+            return max(0, len(tokens) - 1)
+        pairs = zip(history, tokens, strict=False)
+        shared = next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(history), len(tokens)))
+        return max(0, min(shared, len(tokens) - 1))
+
+
+def _sandbox() -> jinja2.sandbox.ImmutableSandboxedEnvironment:
+    """An environment as the templates expect it (transformers' apply_chat_template), from which nothing can be reached.
+
+    Source: huggingface transformers, utils/chat_template_utils.py: trimmed blocks, loop controls, `raise_exception`,
+    `tojson` that leaves non-ASCII letters and HTML alone.
+    """
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+    )
+    environment.globals["raise_exception"] = _raise_exception
+    environment.filters["tojson"] = _to_json
+    return environment
+
+
+def _raise_exception(message: object) -> NoReturn:
+    raise jinja2.TemplateError(str(message))
+
+
+def _to_json(value: object, indent: int | None = None, **_ignored: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _clock(date: str) -> Callable[[str], str]:
+    moment = datetime.combine(Date.fromisoformat(date), datetime.min.time())
+    return moment.strftime
+
+
+def _as_mapping(message: Message, safe: Callable[[str], str]) -> dict[str, Any]:
+    """A message under the keys that templates read."""
+    mapping: dict[str, Any] = {"role": message.role.value, "content": safe(message.content)}
+    if message.reasoning:
+        mapping["reasoning_content"] = safe(message.reasoning)
+    if message.tool_calls:
+        mapping["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": safe(call.name), "arguments": _arguments(call.arguments, safe)},
+            }
+            for call in message.tool_calls
+        ]
+    if message.role is Role.TOOL:
+        mapping["tool_call_id"] = safe(message.tool_call_id)
+        mapping["name"] = safe(message.name)
+    return mapping
+
+
+def _arguments(text: str, safe: Callable[[str], str]) -> object:
+    """A call's arguments as an object, which most templates want to write themselves; a malformed text stays text."""
+    marked = safe(text)
+    try:
+        return json.loads(marked)
+    except ValueError:
+        return marked
+
+
+def _tool_as_mapping(tool: Tool, safe: Callable[[str], str]) -> dict[str, Any]:
+    definition = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters or {})}
+    marked: dict[str, Any] = json.loads(safe(json.dumps(definition, ensure_ascii=False)))
+    return {"type": "function", "function": marked}
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """The messages with the leading instructions at the head of the first user's message."""
+    instructions = [message.content for message in messages if message.role in (Role.SYSTEM, Role.DEVELOPER)]
+    rest = [message for message in messages if message.role not in (Role.SYSTEM, Role.DEVELOPER)]
+    first = next((index for index, message in enumerate(rest) if message.role is Role.USER), None)
+    if first is None:
+        return rest
+    content = "\n\n".join([*instructions, rest[first].content])
+    return [*rest[:first], Message(Role.USER, content), *rest[first + 1 :]]
+
+
+def _refused(error: Exception) -> BadUsage:
+    return BadUsage("the model's chat template refuses this conversation", cause=str(error))

@@ -1,0 +1,86 @@
+"""Reads replies that are plain text, with reasoning between tags such as <think> and </think>. Knows no template."""
+
+import codecs
+
+from oss_cli.conversation.events import ReasoningDelta, ReplyEvent, TextDelta
+from oss_cli.prompts.base import Vocabulary
+
+THINKING_TAGS: tuple[tuple[str, str], ...] = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
+"""How reasoning models mark their thoughts: Qwen3, DeepSeek-R1, SmolLM3 and most others; Magistral."""
+
+
+class TextReader:
+    """A ReplyReader for text. Every piece is looked at once: the cost of a token does not grow with the reply."""
+
+    is_done = False  # such a reply ends with the model's closing token alone
+
+    def __init__(self, vocabulary: Vocabulary, *, tags: tuple[str, str] | None = None, thinks: bool = False) -> None:
+        """tags: around reasoning at the start of the reply; thinks: the prompt has opened the reasoning already."""
+        self._vocabulary = vocabulary
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._tags = tags
+        self._read = self._reasoning if thinks and tags else self._opening if tags else self._answer
+        self._held = ""
+        """Text that may still turn out to be part of a tag."""
+        self._skips_space = thinks
+        """Whether white space is being skipped: after a tag it is layout, not text."""
+
+    def feed(self, token: int) -> list[ReplyEvent]:
+        """Events that this token completes."""
+        text = self._decoder.decode(self._vocabulary.piece(token))
+        return self._read(text) if text else []
+
+    def close(self) -> list[ReplyEvent]:
+        """What was held back."""
+        text = self._held + self._decoder.decode(b"", final=True)
+        self._held = ""
+        if not text:
+            return []
+        return [ReasoningDelta(text)] if self._read == self._reasoning else [TextDelta(text)]
+
+    def _opening(self, text: str) -> list[ReplyEvent]:
+        """Before it is known whether the reply begins with reasoning."""
+        assert self._tags is not None
+        self._held += text
+        begun = self._held.lstrip()
+        opening, _ = self._tags
+        if opening.startswith(begun[: len(opening)]) and len(begun) < len(opening):
+            return []
+        text, self._held = self._held, ""
+        if begun.startswith(opening):
+            self._read, self._skips_space = self._reasoning, True
+            return self._reasoning(begun[len(opening) :])
+        self._read = self._answer
+        return self._answer(text)
+
+    def _reasoning(self, text: str) -> list[ReplyEvent]:
+        assert self._tags is not None
+        text = self._held + self._without_layout(text)
+        closing = self._tags[1]
+        end = text.find(closing)
+        if end < 0:
+            kept = length_of_beginning(text, closing)
+            self._held = text[len(text) - kept :]
+            shown = text[: len(text) - kept]
+            return [ReasoningDelta(shown)] if shown else []
+        self._held = ""
+        self._read, self._skips_space = self._answer, True
+        events: list[ReplyEvent] = [ReasoningDelta(text[:end])] if text[:end] else []
+        return events + self._answer(text[end + len(closing) :])
+
+    def _answer(self, text: str) -> list[ReplyEvent]:
+        text = self._without_layout(text)
+        return [TextDelta(text)] if text else []
+
+    def _without_layout(self, text: str) -> str:
+        if not self._skips_space:
+            return text
+        text = text.lstrip()
+        self._skips_space = not text
+        return text
+
+
+def length_of_beginning(text: str, tag: str) -> int:
+    """How many characters at the end of a text could be the beginning of a tag (and are not all of it)."""
+    longest = min(len(text), len(tag) - 1)
+    return next((size for size in range(longest, 0, -1) if text.endswith(tag[:size])), 0)

@@ -1,0 +1,1 @@
+"""The interactive chat: reads, calls the session, shows. Opening a model comes in as a callable."""

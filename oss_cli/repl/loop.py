@@ -1,0 +1,101 @@
+"""Read a line, do what it says, show what comes; where Ctrl-C and Ctrl-D are decided."""
+
+from oss_cli.conversation.events import StopReason
+from oss_cli.errors import OssError
+from oss_cli.repl.commands import REGISTRY, Chat
+from oss_cli.repl.reader import Reader
+from oss_cli.repl.registry import Outcome, Quit, Send, Stay
+from oss_cli.session.session import Session
+from oss_cli.session.turn import Turn
+from oss_cli.terminal.console import Console
+from oss_cli.terminal.errors import show_error
+from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_notice
+
+
+class ChatLoop:
+    """One chat from its first line to its last."""
+
+    def __init__(self, session: Session, reader: Reader, console: Console) -> None:
+        self._chat = Chat(session)
+        self._reader = reader
+        self._console = console
+
+    def run(self) -> None:
+        """Go on until Ctrl-D, `/exit` or the end of the input.
+
+        Raises:
+            OssError: a line of a script failed: what follows it may make no sense. A person is shown the error instead.
+            KeyboardInterrupt: Ctrl-C, and nobody is at the prompt.
+        """
+        while True:
+            try:
+                line = self._reader.read()
+            except EOFError:
+                return
+            except KeyboardInterrupt:
+                if not self._reader.is_person:
+                    raise
+                show_notice(self._console, "Ctrl-D leaves the chat")
+                continue
+            try:
+                goes_on = self._handle(line)
+            except OssError as error:
+                if not self._reader.is_person:
+                    raise
+                show_error(error, self._console.err)
+                continue
+            if not goes_on:
+                return
+
+    def _handle(self, line: str) -> bool:
+        """Do what one line says; whether the chat goes on."""
+        if not line.strip():
+            return True
+        outcome = self._command(line.strip()) if _is_command(line) else Send(line)
+        match outcome:
+            case Quit():
+                return False
+            case Stay(text):
+                if text:
+                    self._console.err.write(text + "\n")
+            case Send(text):
+                self._send(text)
+        return True
+
+    def _command(self, line: str) -> Outcome:
+        word, _, argument = line[1:].partition(" ")
+        return REGISTRY.find(word).run(self._chat, argument.strip())
+
+    def _send(self, text: str) -> None:
+        with self._chat.session.ask(text) as turn:
+            try:
+                with ReplyPrinter(self._console) as printer:
+                    printer.show(turn)
+            except KeyboardInterrupt:
+                if not self._reader.is_person:
+                    raise
+                self._tell_stopped(turn, text)
+                return
+        self._tell_cost(turn)
+
+    def _tell_stopped(self, turn: Turn, text: str) -> None:
+        if turn.reply.content:
+            show_notice(self._console, "stopped; what was said is kept")
+            return
+        show_notice(self._console, "stopped before an answer; your message is yours again")
+        self._reader.offer(text)
+
+    def _tell_cost(self, turn: Turn) -> None:
+        if turn.ended is None:
+            return
+        if turn.ended.reason is StopReason.MAX_TOKENS:
+            show_notice(self._console, f"cut off: the limit was {turn.ended.usage.reply_tokens:,} tokens")
+        if turn.ended.reason is StopReason.CONTEXT_FULL:
+            show_notice(self._console, "cut off: the context is full; /clear begins anew")
+        show_notice(self._console, describe_usage(turn.ended.usage))
+
+
+def _is_command(line: str) -> bool:
+    """A slash and a word: a path such as /etc/hosts is a message."""
+    word = line.strip().partition(" ")[0]
+    return word.startswith("/") and word != "/" and "/" not in word[1:]

@@ -1,0 +1,142 @@
+"""What the user has decided: settings from the command line, the environment and config.toml. Reads no other file.
+
+Precedence, the first that decides a setting wins:
+  1. options of the command line
+  2. environment variables, OSS_ and the setting's name in capitals
+  3. config.toml in the configuration folder
+What nobody decides is left to the model's catalogue entry, then to the model file, then to our defaults.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from oss_cli.conversation.option_text import OPTION_RULES, set_option
+from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
+from oss_cli.errors import BadSettings, BadUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. A field that is None is undecided."""
+
+    model: str | None = None
+    """Name of a model, or path of a GGUF."""
+    system: str | None = None
+    """Instructions that stand before every conversation."""
+    effort: ReasoningEffort | None = None
+    """How long a reasoning model may think: low, medium or high."""
+    ctx: int | None = None
+    """Tokens that a conversation can hold; undecided: as many as it needs, up to what the model was trained for."""
+    threads: int | None = None
+    """CPU threads; undecided: one for each physical core."""
+    gpu_layers: int | None = None
+    """How many layers go to the GPU; undecided: all, where the build has one."""
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    """Each of its fields is a setting of its own: temperature, top_p, top_k, ..."""
+
+    def over(self, fallback: "Settings") -> "Settings":
+        """These settings, and where they are undecided, those of `fallback`."""
+        undecided = {f.name: getattr(fallback, f.name) for f in fields(self) if getattr(self, f.name) is None}
+        return replace(self, **undecided, sampling=self.sampling.over(fallback.sampling))
+
+
+SETTING_NAMES: tuple[str, ...] = (*(f.name for f in fields(Settings) if f.name != "sampling"), *OPTION_RULES)
+"""Every setting, as config.toml spells it."""
+
+_WHOLE_NUMBERS = {"ctx": 1, "threads": 1, "gpu_layers": -1}
+"""Settings that are whole numbers, and the least that each may be."""
+
+
+def load_settings(command_line: Settings, config_file: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that are in force.
+
+    Raises:
+        BadSettings: config.toml or a variable holds something that cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    from_environment = Settings()
+    for name in SETTING_NAMES:
+        variable = f"OSS_{name.upper()}"
+        if environment.get(variable):
+            from_environment = _decide(from_environment, name, environment[variable], source=variable)
+    return command_line.over(from_environment).over(read_config(config_file))
+
+
+def read_config(path: Path) -> Settings:
+    """The settings of a config.toml; none at all if there is no such file.
+
+    Raises:
+        BadSettings: it cannot be read, is not TOML, or has a setting or a value that we do not know.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read", cause=str(error)) from error
+    settings = Settings()
+    for name, value in table.items():
+        values = value if name == "stop" and isinstance(value, list) else [value]
+        for one in values:
+            settings = _decide(settings, name, _as_text(one, name, path), source=str(path))
+    return settings
+
+
+def _decide(settings: Settings, name: str, text: str, *, source: str) -> Settings:
+    try:
+        return set_setting(settings, name, text)
+    except BadUsage as error:
+        raise BadSettings(f"{source} cannot be used: {error.message}", cause=error.cause, hint=error.hint) from error
+
+
+def set_setting(settings: Settings, name: str, text: str) -> Settings:
+    """The settings with one more decided.
+
+    Raises:
+        BadUsage: no setting has that name, or the text is no value for it.
+    """
+    if name in OPTION_RULES:
+        return replace(settings, sampling=set_option(settings.sampling, name, text))
+    if name in ("model", "system"):
+        return replace(settings, model=text) if name == "model" else replace(settings, system=text)
+    if name == "effort":
+        return replace(settings, effort=parse_effort(text))
+    if name in _WHOLE_NUMBERS:
+        change: dict[str, Any] = {name: _parse_whole(name, text)}
+        return replace(settings, **change)
+    raise BadUsage(f"there is no setting called {name!r}", cause=f"the settings are {', '.join(SETTING_NAMES)}")
+
+
+def parse_effort(text: str) -> ReasoningEffort:
+    """A reasoning effort by its name.
+
+    Raises:
+        BadUsage: it is none of the three.
+    """
+    try:
+        return ReasoningEffort(text.strip().lower())
+    except ValueError as error:
+        raise BadUsage(f"effort cannot be {text!r}", cause="it must be low, medium or high") from error
+
+
+def _parse_whole(name: str, text: str) -> int:
+    least = _WHOLE_NUMBERS[name]
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise BadUsage(f"{name} cannot be {text!r}", cause=f"it must be a whole number from {least}")
+    return value
+
+
+def _as_text(value: object, name: str, path: Path) -> str:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise BadSettings(
+        f"{path} cannot be used: {name} is a {type(value).__name__}", cause="it must be a text or a number"
+    )

@@ -1,0 +1,120 @@
+"""The two output streams and what each can do. Knows nothing of what is written."""
+
+import errno
+import os
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+
+from oss_cli.errors import ClosedPipe
+from oss_cli.terminal.sanitize import visible
+
+_DIM, _RED, _BOLD, _RESET = "\x1b[2m", "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
+_CLEAR_LINE = "\r\x1b[2K"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One output stream."""
+
+    file: TextIO
+    is_watched: bool
+    """Whether a person sees it: it is a terminal."""
+    has_escapes: bool
+    """Whether the line can be cleared and written anew."""
+    has_colour: bool
+
+    def write(self, text: str) -> None:
+        """Write at once; to a terminal, only what cannot drive it."""
+        self._raw(visible(text) if self.is_watched else text)
+
+    def style(self, text: str, code: str) -> None:
+        """Write in a style, where there are colours."""
+        self._raw(f"{code}{visible(text)}{_RESET}" if self.has_colour else visible(text))
+
+    def dim(self, text: str) -> None:
+        """Write so that it stays in the background."""
+        self.style(text, _DIM)
+
+    def bold(self, text: str) -> None:
+        """Write so that it stands out."""
+        self.style(text, _BOLD)
+
+    def alarm(self, text: str) -> None:
+        """Write as errors begin."""
+        self.style(text, _RED)
+
+    def clear_line(self) -> None:
+        """Empty the line that the cursor is on."""
+        if self.has_escapes:
+            self._raw(_CLEAR_LINE)
+
+    def _raw(self, text: str) -> None:
+        """Write as it is.
+
+        Raises:
+            ClosedPipe: nobody reads it. Typer would make a plain BrokenPipeError an exit status of 1.
+        """
+        try:
+            self.file.write(text)
+            self.file.flush()
+        except BrokenPipeError as error:
+            raise ClosedPipe from error
+        except OSError as error:
+            if error.errno == errno.EINVAL and sys.platform == "win32":  # how Windows says it
+                raise ClosedPipe from error
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where answers go, and where everything else goes."""
+
+    out: Stream
+    err: Stream
+
+
+def open_console() -> Console:
+    """The process's own streams."""
+    return Console(out=_stream(sys.stdout), err=_stream(sys.stderr))
+
+
+def prepare_streams() -> None:
+    """Make the process write UTF-8 with plain line feeds to pipes and files, and never fail on a letter.
+
+    A terminal keeps its own encoding: a letter that it lacks is shown as its code.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started without it, as by `>&-` or pythonw
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as we do
+        stream = getattr(sys, name)
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is None:
+            continue
+        if stream.isatty():
+            reconfigure(errors="backslashreplace")
+        else:
+            reconfigure(encoding="utf-8", errors="replace", newline="\n")
+
+
+def _stream(file: TextIO) -> Stream:
+    is_terminal = file.isatty()
+    has_escapes = is_terminal and os.environ.get("TERM") != "dumb" and _understands_escapes()
+    has_colour = has_escapes and not os.environ.get("NO_COLOR")
+    return Stream(file, is_watched=is_terminal, has_escapes=has_escapes, has_colour=has_colour)
+
+
+def _understands_escapes() -> bool:
+    """On Windows, escape sequences have to be switched on; everywhere else terminals know them."""
+    if sys.platform != "win32":
+        return True
+    import ctypes  # 10 ms, and only here
+
+    kernel32 = ctypes.windll.kernel32
+    enable_virtual_terminal, standard_output, standard_error = 0x0004, -11, -12
+    for number in (standard_output, standard_error):
+        handle = kernel32.GetStdHandle(number)
+        mode = ctypes.c_uint32()
+        if kernel32.GetConsoleMode(handle, ctypes.byref(mode)):
+            kernel32.SetConsoleMode(handle, mode.value | enable_virtual_terminal)
+    return True

@@ -1,0 +1,21 @@
+"""How errors look: what failed, its cause, the next command."""
+
+from oss_cli.errors import OssError
+from oss_cli.terminal.console import Stream
+
+
+def show_error(error: OssError, stream: Stream) -> None:
+    """Write an error of ours."""
+    stream.alarm("error:")
+    stream.write(f" {error.message}\n")
+    for line in error.cause.splitlines():
+        stream.write(f"  {line}\n")
+    if error.hint:
+        stream.bold("hint:")
+        stream.write(f" {error.hint}\n")
+
+
+def show_bug(summary: str, log_path: str, stream: Stream) -> None:
+    """Write the one line that an error which is our own fault gets."""
+    stream.alarm("error:")
+    stream.write(f" this is a bug in oss: {summary} (the details are in {log_path})\n")

@@ -1,0 +1,42 @@
+"""What each command loads: module names, not milliseconds, which a busy machine would bend."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub", "prompt_toolkit", "numpy", "jinja2", "rich.markdown")
+
+
+def modules_after(*arguments: str, stdin: str = "") -> set[str]:
+    """Names of the modules in a child interpreter once `oss` has run there."""
+    program = (
+        "import json, sys\n"
+        "from oss_cli.__main__ import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit:\n    pass\n"
+        "print('\\n' + json.dumps(sorted(sys.modules)))\n"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", program, *arguments], input=stdin, capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(child.stdout.splitlines()[-1]))
+
+
+def test_version_loads_nothing_of_the_command_line() -> None:
+    loaded = modules_after("--version")
+    assert not loaded & {"typer", "rich", "oss_cli.cli.app", "oss_cli.terminal.console", *HEAVY}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["list"]])
+def test_help_and_list_load_no_engine_and_no_editor(arguments: list[str]) -> None:
+    loaded = modules_after(*arguments)
+    assert not loaded & (set(HEAVY) - {"rich.markdown"})
+
+
+def test_a_run_on_harmony_loads_neither_numpy_nor_jinja2(tiny_gpt_oss: Path) -> None:
+    loaded = modules_after("run", "-m", str(tiny_gpt_oss), "-e", "low", "--temperature", "0", "Say the word banana.")
+    assert "llama_cpp.llama_cpp" in loaded
+    assert not loaded & {"llama_cpp", "numpy", "jinja2", "huggingface_hub", "prompt_toolkit", "rich"}

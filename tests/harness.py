@@ -1,0 +1,124 @@
+"""Runs `oss` as its users do: `run_oss` in this process, `Terminal` as a child on a real pseudo-terminal."""
+
+import contextlib
+import io
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyte
+
+from oss_cli.__main__ import main
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+
+def run_oss(*arguments: str, stdin: str | bytes = "") -> Result:
+    """Run `oss` with pipes for its streams."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    streams = [io.TextIOWrapper(io.BytesIO(part), encoding="utf-8") for part in (data, b"", b"")]
+    saved = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin, sys.stdout, sys.stderr = streams
+    try:
+        status = main(list(arguments))
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = saved
+    texts = []
+    for stream in streams[1:]:
+        stream.flush()
+        assert isinstance(stream.buffer, io.BytesIO)
+        texts.append(stream.buffer.getvalue().decode())
+    return Result(texts[0], texts[1], int(status))
+
+
+class Terminal:
+    """A program on a pseudo-terminal of 80 columns and 40 lines. Posix only, as the tests are."""
+
+    def __init__(self, descriptor: int, child: "subprocess.Popen[bytes]") -> None:
+        self._descriptor = descriptor
+        self.child = child
+        self.raw = b""
+        self._screen = pyte.HistoryScreen(80, 40, history=100_000, ratio=0.001)
+        self._screen.write_process_input = self.send  # answers what the program asks of its terminal
+        self._stream = pyte.ByteStream(self._screen)
+        self._seen = 0
+
+    @property
+    def text(self) -> str:
+        """What has been shown: the lines that left the screen at its top, and the screen."""
+        lines = ["".join(line[column].data for column in range(80)) for line in self._screen.history.top]
+        return "\n".join(line.rstrip() for line in [*lines, *self._screen.display]).rstrip() + "\n"
+
+    def expect(self, wanted: str, timeout_s: float = 30) -> str:
+        """Wait until a text has come after the last one that was expected; all the text so far."""
+        deadline = time.monotonic() + timeout_s
+        while (at := self.text.find(wanted, self._seen)) < 0:
+            assert self._read(deadline), f"{wanted!r} did not come; the screen:\n{self.text}"
+        self._seen = at + len(wanted)
+        return self.text
+
+    def send(self, text: str) -> None:
+        """Type."""
+        os.write(self._descriptor, text.encode())
+
+    def interrupt(self) -> float:
+        """Press Ctrl-C; when."""
+        self.send("\x03")
+        return time.monotonic()
+
+    def wait(self, timeout_s: float = 30) -> int:
+        """Read until the program has ended; its exit status."""
+        deadline = time.monotonic() + timeout_s
+        while self._read(deadline):
+            pass
+        return self.child.wait(max(0.1, deadline - time.monotonic()))
+
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            data = os.read(self._descriptor, 65536)
+        except OSError:  # the other end is closed
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return bool(data)
+
+
+@contextlib.contextmanager
+def open_terminal(*arguments: str, **environment: str) -> Iterator[Terminal]:
+    """`oss` as a child on a terminal of 80 columns and 40 lines."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "oss_cli", *arguments],
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color", **environment},
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        yield Terminal(ours, child)
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        os.close(ours)
