@@ -47,8 +47,12 @@ class Settings:
 SETTING_NAMES: tuple[str, ...] = (*(f.name for f in fields(Settings) if f.name != "sampling"), *OPTION_RULES)
 """Every setting, as config.toml spells it."""
 
-_WHOLE_NUMBERS = {"ctx": 1, "threads": 1, "gpu_layers": -1}
-"""Settings that are whole numbers, and the least that each may be."""
+_WHOLE_NUMBERS = {
+    "ctx": (1, 2**31 - 1),
+    "threads": (1, 512),  # ggml.h, GGML_MAX_N_THREADS; with far more of them llama.cpp aborts the process
+    "gpu_layers": (-1, 2**31 - 1),
+}
+"""Settings that are whole numbers, and the least and the most that each may be."""
 
 
 def load_settings(command_line: Settings, config_file: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -80,6 +84,8 @@ def read_config(path: Path) -> Settings:
         raise BadSettings(f"{path} cannot be read", cause=str(error)) from error
     settings = Settings()
     for name, value in table.items():
+        if name not in SETTING_NAMES:
+            raise _unusable(str(path), _unknown(name))
         values = value if name == "stop" and isinstance(value, list) else [value]
         for one in values:
             settings = _decide(settings, name, _as_text(one, name, path), source=str(path))
@@ -90,7 +96,11 @@ def _decide(settings: Settings, name: str, text: str, *, source: str) -> Setting
     try:
         return set_setting(settings, name, text)
     except BadUsage as error:
-        raise BadSettings(f"{source} cannot be used: {error.message}", cause=error.cause, hint=error.hint) from error
+        raise _unusable(source, error) from error
+
+
+def _unusable(source: str, error: BadUsage) -> BadSettings:
+    return BadSettings(f"{source} cannot be used: {error.message}", cause=error.cause, hint=error.hint)
 
 
 def set_setting(settings: Settings, name: str, text: str) -> Settings:
@@ -108,7 +118,7 @@ def set_setting(settings: Settings, name: str, text: str) -> Settings:
     if name in _WHOLE_NUMBERS:
         change: dict[str, Any] = {name: _parse_whole(name, text)}
         return replace(settings, **change)
-    raise BadUsage(f"there is no setting called {name!r}", cause=f"the settings are {', '.join(SETTING_NAMES)}")
+    raise _unknown(name)
 
 
 def parse_effort(text: str) -> ReasoningEffort:
@@ -123,14 +133,18 @@ def parse_effort(text: str) -> ReasoningEffort:
         raise BadUsage(f"effort cannot be {text!r}", cause="it must be low, medium or high") from error
 
 
+def _unknown(name: str) -> BadUsage:
+    return BadUsage(f"there is no setting called {name!r}", cause=f"the settings are {', '.join(SETTING_NAMES)}")
+
+
 def _parse_whole(name: str, text: str) -> int:
-    least = _WHOLE_NUMBERS[name]
+    least, most = _WHOLE_NUMBERS[name]
     try:
         value = int(text)
     except ValueError:
         value = least - 1
-    if value < least:
-        raise BadUsage(f"{name} cannot be {text!r}", cause=f"it must be a whole number from {least}")
+    if not least <= value <= most:
+        raise BadUsage(f"{name} cannot be {text!r}", cause=f"it must be a whole number from {least} to {most}")
     return value
 
 

@@ -166,7 +166,7 @@ def open_backend(
     except EngineFailed:
         _explain_bad_file(choice.path)
         raise
-    prompt_format = _format_for(engine.model, choice)
+    prompt_format = choose_format(engine.model, choice.entry)
     model = LocalModel(choice.name, _model_sampling(engine.model, choice))
     return LocalBackend(engine, prompt_format, model)
 
@@ -187,7 +187,7 @@ def render_dry(choice: ModelChoice, messages: "Sequence[Message]", options: "Rep
         _explain_bad_file(choice.path)
         raise
     try:
-        return render_prompt(_format_for(header, choice), messages, options)
+        return render_prompt(choose_format(header, choice.entry), messages, options)
     finally:
         header.close()
 
@@ -197,10 +197,12 @@ def today() -> str:
     return date.today().isoformat()
 
 
-def _format_for(model: "LlamaModel", choice: ModelChoice) -> "PromptFormat":
-    """The catalogue's word, else harmony for gpt-oss's architecture or markers, else the file's own template."""
+def choose_format(model: "LlamaModel", entry: "CatalogueEntry | None" = None) -> "PromptFormat":
+    """How a model's prompts are written: as the catalogue says, else in harmony where the vocabulary has its markers,
+    else by the file's own template, else not at all.
+    """
     vocabulary = model.vocabulary
-    wanted = choice.entry.format if choice.entry is not None else None
+    wanted = entry.format if entry is not None else None
     markers = ("<|start|>", "<|channel|>", "<|message|>")
     if wanted == "harmony" or (wanted is None and all(vocabulary.special(marker) is not None for marker in markers)):
         from oss_cli.prompts.harmony import HarmonyFormat

@@ -99,9 +99,7 @@ class _Reply:
 
     def close(self) -> None:
         self._take(self._reader.close())
-        rest = self._stops.close()
-        if rest:
-            self._events.append(TextDelta(rest))
+        self._release_held()
 
     def events_so_far(self) -> Iterator[Event]:
         while self._events:
@@ -121,8 +119,14 @@ class _Reply:
                 if text:
                     self._events.append(TextDelta(text))
                 continue
+            self._release_held()  # before a tool call, not after it
             self._has_call = self._has_call or isinstance(event, ToolCallEnded)
             self._events.append(event)
+
+    def _release_held(self) -> None:
+        rest = self._stops.close()
+        if rest:
+            self._events.append(TextDelta(rest))
 
 
 def render_prompt(prompt_format: PromptFormat, messages: Sequence[Message], options: ReplyOptions) -> Prompt:

@@ -4,7 +4,10 @@ from oss_cli.prompts.text_reader import length_of_beginning
 
 
 class StopStrings:
-    """Watches an answer as it grows; text that may be the beginning of a stop string is held back."""
+    """Watches an answer as it grows; text that may be the beginning of a stop string is held back.
+
+    Of several stop strings, the one that is complete first counts: so the pieces make no difference.
+    """
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
@@ -16,10 +19,11 @@ class StopStrings:
         if self.has_stopped or not self._stops:
             return "" if self.has_stopped else text
         text = self._held + text
-        found = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.has_stopped, self._held = True, ""
-            return text[: min(found)]
+            _, start = min(found)
+            return text[:start]
         kept = max(length_of_beginning(text, stop) for stop in self._stops)
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]

@@ -53,7 +53,9 @@ RepeatPenaltyOption = Annotated[
 StopOption = Annotated[
     list[str] | None, typer.Option("--stop", metavar="TEXT", help="End the answer before this text; repeatable.")
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show llama.cpp's own log.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show llama.cpp's own log, the seed and the speed.")
+]
 
 
 def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **options: str | None) -> Settings:

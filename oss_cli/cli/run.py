@@ -171,7 +171,7 @@ def _answer(
     from oss_cli import wiring
     from oss_cli.session.turn import Turn
     from oss_cli.terminal.console import open_console
-    from oss_cli.terminal.reply import ReplyPrinter, show_cut_off, show_notice
+    from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
     from oss_cli.terminal.status import LoadStatus
 
     console = open_console()
@@ -184,4 +184,6 @@ def _answer(
             show_notice(console, f"{choice.name} has no chat format: it goes on with the text")
         ended = printer.show(Turn(backend, messages, options))
     if ended is not None:
+        if verbose:
+            console.err.write(f"seed {ended.seed} · {describe_usage(ended.usage)}\n")
         show_cut_off(console, ended, has_answer=printer.has_answer)

@@ -4,6 +4,7 @@ Knows what a value may be; not where it came from.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,9 @@ from oss_cli.conversation.options import SamplingOptions
 from oss_cli.errors import BadUsage
 
 _MOST_SEED = 2**32 - 2  # 2**32 - 1 is llama.cpp's word for "any"
+# Only these: a stop such as \begin must not begin with a backspace.
+_ESCAPES = {r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\\": "\\"}
+_ESCAPE = re.compile(r"\\[nrt\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _stop(text: str) -> tuple[str, ...]:
     if not text:
         raise ValueError(text)
-    return (text.encode("latin-1", "backslashreplace").decode("unicode_escape"),)
+    return (_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text),)
 
 
 def _logit_bias(text: str) -> dict[int, float]:
@@ -81,7 +85,7 @@ def set_option(options: SamplingOptions, name: str, text: str) -> SamplingOption
         raise BadUsage(f"there is no option called {name!r}", cause=f"the options are {', '.join(OPTION_RULES)}")
     try:
         value = rule.parse(text if name == "stop" else text.strip())
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise BadUsage(f"{name} cannot be {text.strip()!r}", cause=f"it must be {rule.meaning}") from error
     if name == "stop" and options.stop and isinstance(value, tuple):
         value = (*options.stop, *value)

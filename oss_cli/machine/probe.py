@@ -7,60 +7,73 @@ import ctypes
 import ctypes.util
 import os
 import sys
+from collections.abc import Set
 from pathlib import Path
 
 from oss_cli.plan import Machine
 
-_CONTROL_GROUP = Path("/sys/fs/cgroup")
-_TOPOLOGY = Path("/sys/devices/system/cpu")
-_PERFORMANCE_CORES = Path("/sys/devices/cpu_core/cpus")  # on Intel hybrids: the list of performance cores
+_CONTROL_GROUP = Path("sys/fs/cgroup")
+_TOPOLOGY = Path("sys/devices/system/cpu")
+_PERFORMANCE_CORES = Path("sys/devices/cpu_core/cpus")  # on Intel hybrids: the list of performance cores
 
 
-def probe_machine() -> Machine:
-    """Memory and cores that this process may use."""
-    total, available = _memory()
-    return Machine(total_ram_bytes=total, available_ram_bytes=available, physical_cores=max(1, _physical_cores()))
+def probe_machine(root: Path = Path("/"), cpus: Set[int] | None = None) -> Machine:
+    """Memory and cores that this process may use.
+
+    root: where Linux's /proc and /sys are found. cpus: the logical ones that it may run on; None: as the kernel says.
+    """
+    total, available = _memory(root)
+    cores = max(1, _physical_cores(root, cpus))
+    return Machine(total_ram_bytes=total, available_ram_bytes=available, physical_cores=cores)
 
 
-def _memory() -> tuple[int, int]:
+def _memory(root: Path) -> tuple[int, int]:
     """Total and available memory, in bytes; the control group's limit counts where it is lower."""
     if sys.platform == "win32":
         return _windows_memory()
     if sys.platform == "darwin":
         total = _sysctl("hw.memsize")
         return total, total  # what macOS can page out is not told simply; its compressor makes most of it available
-    fields = _read_meminfo(Path("/proc/meminfo"))
+    fields = _read_meminfo(root / "proc/meminfo")
     total, available = fields.get("MemTotal", 0), fields.get("MemAvailable", 0)
-    limit, used = _read_number(_CONTROL_GROUP / "memory.max"), _read_number(_CONTROL_GROUP / "memory.current")
+    group = root / _CONTROL_GROUP
+    limit = _read_number(group / "memory.max")
     if limit is not None and 0 < limit < total:
-        total, available = limit, min(available, max(0, limit - (used or 0)))
+        used = (_read_number(group / "memory.current") or 0) - _read_page_cache(group / "memory.stat")
+        total, available = limit, min(available, max(0, limit - max(0, used)))
     return total, available
 
 
-def _physical_cores() -> int:
+def _read_page_cache(path: Path) -> int:
+    """Bytes that a control group's counters hold as page cache: a model file that was read once is all there."""
+    lines = (line.split() for line in _read_text(path).splitlines())
+    return sum(int(words[1]) for words in lines if words[0] in ("active_file", "inactive_file"))
+
+
+def _physical_cores(root: Path, cpus: Set[int] | None) -> int:
     if sys.platform == "darwin":
         return _sysctl("hw.perflevel0.physicalcpu") or _sysctl("hw.physicalcpu") or _guessed_cores()
     if sys.platform == "win32":
         return _windows_cores() or _guessed_cores()
-    allowed = os.sched_getaffinity(0)
-    performance = _read_cpu_list(_PERFORMANCE_CORES)
+    allowed = os.sched_getaffinity(0) if cpus is None else cpus
+    performance = _read_cpu_list(root / _PERFORMANCE_CORES)
     allowed = allowed & performance or allowed
-    siblings = {_read_text(_TOPOLOGY / f"cpu{cpu}" / "topology" / "thread_siblings") for cpu in allowed}
-    cores = len(siblings) if "" not in siblings else _guessed_cores()
-    return min(cores, _core_quota())
+    siblings = {_read_text(root / _TOPOLOGY / f"cpu{cpu}" / "topology" / "thread_siblings") for cpu in allowed}
+    cores = len(siblings) if "" not in siblings else _guessed_cores(len(allowed))
+    return min(cores, _core_quota(root))
 
 
-def _core_quota() -> int:
+def _core_quota(root: Path) -> int:
     """How many cores' worth of time the control group grants; containers have less than they see."""
-    quota, _, period = _read_text(_CONTROL_GROUP / "cpu.max").partition(" ")
+    quota, _, period = _read_text(root / _CONTROL_GROUP / "cpu.max").partition(" ")
     if not quota.isdigit() or not period.isdigit():
         return sys.maxsize
     return max(1, int(quota) // int(period))
 
 
-def _guessed_cores() -> int:
+def _guessed_cores(cpus: int | None = None) -> int:
     """llama.cpp's rule where the system tells nothing: small machines rarely have two threads a core."""
-    logical = os.cpu_count() or 1
+    logical = cpus or os.cpu_count() or 1
     return logical if logical <= 4 else logical // 2
 
 

@@ -3,9 +3,8 @@
 A template writes its own markers and the users' texts into one string; only the marks tell them apart afterwards.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
-from oss_cli.conversation.messages import Message
 from oss_cli.prompts.base import Vocabulary
 from oss_cli.prompts.marking import cut_offsets
 
@@ -23,7 +22,7 @@ def mark_text(vocabulary: Vocabulary, text: str, mark: str, is_unwanted: Callabl
         text = mark.join(text[start:end] for start, end in zip(edges, edges[1:], strict=False))
 
 
-def unused_character(messages: Sequence[Message]) -> str:
-    """A Unicode noncharacter that no message holds, to be the mark."""
-    texts = [part for message in messages for part in (message.content, message.reasoning)]
-    return next(mark for mark in map(chr, range(0xFDD0, 0xFDF0)) if not any(mark in text for text in texts))
+def unused_character(texts: Iterable[str]) -> str:
+    """A character that stands in none of the texts, to be the mark: a Unicode noncharacter, if they leave one."""
+    used = set().union(*texts)
+    return next(mark for mark in map(chr, range(0xFDD0, 0x110000)) if mark not in used)

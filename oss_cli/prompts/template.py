@@ -5,13 +5,15 @@ cut mark inside, and the rendered prompt is tokenised in parts that end at these
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date as Date
 from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
 import jinja2.ext
+import jinja2.nodes
+import jinja2.parser
 import jinja2.sandbox
 
 from oss_cli.conversation.messages import Message, Role, Tool
@@ -26,6 +28,7 @@ _TEMPLATE_FAULTS = (
     ArithmeticError,
     AttributeError,
     LookupError,
+    MemoryError,
     RecursionError,
     TypeError,
     ValueError,
@@ -49,8 +52,8 @@ class TemplateFormat:
         self._source = template
         try:
             self._template = _sandbox().from_string(template)
-        except jinja2.TemplateError as error:
-            raise EngineFailed("the model's chat template cannot be read", cause=str(error)) from error
+        except (*_TEMPLATE_FAULTS, SyntaxError) as error:  # the last: too many nested blocks for Python
+            raise EngineFailed("the model's chat template cannot be read", cause=_describe(error)) from error
         self._tags = next((tags for tags in THINKING_TAGS if tags[1] in template), None)
 
     def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
@@ -59,7 +62,7 @@ class TemplateFormat:
         Raises:
             BadUsage: the template refuses these messages.
         """
-        mark = unused_character(messages)
+        mark = unused_character(_texts(messages, options.tools))
         try:
             text = self._render(messages, options, mark, asks=True)
         except _TEMPLATE_FAULTS as error:
@@ -132,11 +135,25 @@ def _sandbox() -> jinja2.sandbox.ImmutableSandboxedEnvironment:
     `tojson` that leaves non-ASCII letters and HTML alone.
     """
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols, _Generation]
     )
     environment.globals["raise_exception"] = _raise_exception
     environment.filters["tojson"] = _to_json
     return environment
+
+
+class _Generation(jinja2.ext.Extension):
+    """`{% generation %}`, which marks what a model is trained to say (SmolLM3's template has it): its content alone.
+
+    Source: huggingface transformers, utils/chat_template_utils.py, AssistantTracker.
+    """
+
+    tags = {"generation"}
+
+    def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
+        """The statements up to `{% endgeneration %}`."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def _raise_exception(message: object) -> NoReturn:
@@ -153,8 +170,9 @@ def _clock(date: str) -> Callable[[str], str]:
 
 
 def _as_mapping(message: Message, safe: Callable[[str], str]) -> dict[str, Any]:
-    """A message under the keys that templates read."""
-    mapping: dict[str, Any] = {"role": message.role.value, "content": safe(message.content)}
+    """A message under the keys that templates read; none of them knows a developer."""
+    role = Role.SYSTEM if message.role is Role.DEVELOPER else message.role
+    mapping: dict[str, Any] = {"role": role.value, "content": safe(message.content)}
     if message.reasoning:
         mapping["reasoning_content"] = safe(message.reasoning)
     if message.tool_calls:
@@ -188,15 +206,29 @@ def _tool_as_mapping(tool: Tool, safe: Callable[[str], str]) -> dict[str, Any]:
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """The messages with the leading instructions at the head of the first user's message."""
+    """The messages with all instructions at the head of the first user's message; without one, as one."""
     instructions = [message.content for message in messages if message.role in (Role.SYSTEM, Role.DEVELOPER)]
     rest = [message for message in messages if message.role not in (Role.SYSTEM, Role.DEVELOPER)]
     first = next((index for index, message in enumerate(rest) if message.role is Role.USER), None)
     if first is None:
-        return rest
+        return [Message(Role.USER, "\n\n".join(instructions)), *rest]
     content = "\n\n".join([*instructions, rest[first].content])
     return [*rest[:first], Message(Role.USER, content), *rest[first + 1 :]]
 
 
+def _texts(messages: Sequence[Message], tools: Sequence[Tool]) -> Iterator[str]:
+    """Everything that somebody else may have written."""
+    for message in messages:
+        yield from (message.content, message.reasoning, message.tool_call_id, message.name)
+        for call in message.tool_calls:
+            yield from (call.name, call.arguments)
+    for tool in tools:
+        yield json.dumps([tool.name, tool.description, tool.parameters], ensure_ascii=False, default=dict)
+
+
 def _refused(error: Exception) -> BadUsage:
-    return BadUsage("the model's chat template refuses this conversation", cause=str(error))
+    return BadUsage("the model's chat template refuses this conversation", cause=_describe(error))
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or type(error).__name__

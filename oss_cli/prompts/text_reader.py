@@ -19,6 +19,8 @@ class TextReader:
         self._vocabulary = vocabulary
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._tags = tags
+        # In some vocabularies (Magistral's) the tags are control tokens, which have no text of their own.
+        self._pieces = {vocabulary.special(tag): tag.encode() for tag in tags or ()}
         self._read = self._reasoning if thinks and tags else self._opening if tags else self._answer
         self._held = ""
         """Text that may still turn out to be part of a tag."""
@@ -27,7 +29,7 @@ class TextReader:
 
     def feed(self, token: int) -> list[ReplyEvent]:
         """Events that this token completes."""
-        text = self._decoder.decode(self._vocabulary.piece(token))
+        text = self._decoder.decode(self._pieces.get(token) or self._vocabulary.piece(token))
         return self._read(text) if text else []
 
     def close(self) -> list[ReplyEvent]:

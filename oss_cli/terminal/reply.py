@@ -1,6 +1,7 @@
 """A stream of reply events on a screen or in a pipe: the answer on stdout, all else on stderr for whoever watches."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from oss_cli.conversation.events import (
     Event,
@@ -21,9 +22,9 @@ from oss_cli.terminal.status import StatusLine
 class ReplyPrinter:
     """Shows one reply. Use it as a context manager: however the reply ends, the terminal is left clean."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._err = console.out, console.err
-        self._status = StatusLine(console.err)
+        self._status = StatusLine(console.err, clock)
         self._last_character = ""
         """Of the answer; empty until it has begun."""
         self._aside: list[str] = []
@@ -68,6 +69,8 @@ class ReplyPrinter:
             case PrefillProgress(done, total):
                 self._status.update(f"reading the prompt: {done:,} of {total:,} tokens")
             case Notice(text):
+                self._status.clear()
+                self._end_thinking()
                 show_notice(Console(self._out, self._err), text)
             case _:
                 pass

@@ -1,6 +1,7 @@
 """One line that tells a waiting person what is going on, and disappears. Silent unless somebody watches."""
 
 import time
+from collections.abc import Callable
 
 from oss_cli.terminal.console import Stream
 
@@ -11,15 +12,16 @@ _INTERVAL_S = 0.1
 class StatusLine:
     """A line at the cursor that is written over and over. Whoever writes text after it calls `clear` first."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
+        self._clock = clock
         self._begun = 0.0
         self._shown = 0.0
         self._is_visible = False
 
     def update(self, text: str) -> None:
         """Say what is going on now; it is shown at most ten times a second, and not before 0.3 s have passed."""
-        now = time.monotonic()
+        now = self._clock()
         self._begun = self._begun or now
         if not self._stream.has_escapes or now - self._begun < _DELAY_S or now - self._shown < _INTERVAL_S:
             return

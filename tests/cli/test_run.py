@@ -185,7 +185,33 @@ def test_an_option_value_that_cannot_be_says_what_it_must_be() -> None:
 def test_verbose_sends_llama_cpps_log_to_stderr() -> None:
     result = run_oss("run", "--verbose", "--max-tokens", "1", "Hello")
     assert re.search(r"llama_model_loader: loaded meta data", result.stderr)
+    assert re.search(r"^seed \d+ · 1 tokens", result.stderr, re.MULTILINE)
     assert "llama" not in result.stdout
+
+
+def test_the_seed_that_was_reported_gives_the_same_answer_again() -> None:
+    options = ("--temperature", "1.5", "--max-tokens", "16", "Tell me a story.")
+    first = run_oss("run", "--verbose", *options)
+    seed = re.search(r"^seed (\d+)", first.stderr, re.MULTILINE)
+    assert seed is not None
+    assert run_oss("run", "--seed", seed[1], *options).stdout == first.stdout
+
+
+def test_a_base_model_goes_on_with_the_text(smollm2: Path, tmp_path: Path) -> None:
+    models = tmp_path / "oss-home" / "models.toml"
+    models.parent.mkdir()
+    models.write_text(f"[models.base]\npath = {str(smollm2)!r}\nformat = 'plain'\n", "utf-8")
+    result = run_oss("run", "-m", "base", "--temperature", "0", "--max-tokens", "4", "One, two, three, four,")
+    assert (result.stdout, result.stderr, result.status) == (" five, six,\n", "", 0)
+    dry = run_oss("run", "-m", "base", "--dry-run", "One, two,")
+    assert dry.stdout == "One, two,\n"
+
+
+def test_a_file_without_a_chat_template_is_a_base_model(smollm2: Path, tmp_path: Path) -> None:
+    path = tmp_path / "base.gguf"
+    path.write_bytes(smollm2.read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_templatX"))
+    result = run_oss("run", "-m", str(path), "--temperature", "0", "--max-tokens", "4", "One, two, three, four,")
+    assert (result.stdout, result.status) == (" five, six,\n", 0)
 
 
 def test_run_leaves_nothing_on_disk(tmp_path: Path) -> None:

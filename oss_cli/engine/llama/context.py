@@ -50,7 +50,7 @@ class LlamaContext:
         pointer = C.llama_init_from_model(model.pointer, self._parameters(size, threads))
         if not pointer:
             raise EngineFailed(f"no context of {size.tokens:,} tokens could be made", cause=LOG.errors())
-        self._pointer = pointer
+        self.pointer = pointer
         self._memory = C.llama_get_memory(pointer)
         self._batch = C.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._used = 0
@@ -96,7 +96,7 @@ class LlamaContext:
         """
         self._batch.n_tokens = self._used
         self._used = 0
-        status = C.llama_decode(self._pointer, self._batch)
+        status = C.llama_decode(self.pointer, self._batch)
         if status == 0:
             return Evaluation.DONE
         if status == 1:
@@ -107,7 +107,7 @@ class LlamaContext:
 
     def sample(self, sampler: Pointer, index: int) -> int:
         """The token that a sampler chain chooses at a position of the last batch."""
-        token: int = C.llama_sampler_sample(sampler, self._pointer, index)
+        token: int = C.llama_sampler_sample(sampler, self.pointer, index)
         return token
 
     def abort(self) -> None:
@@ -148,20 +148,20 @@ class LlamaContext:
 
     def close(self) -> None:
         """Give the memory back. May be called twice."""
-        if self._pointer is not None:
+        if self.pointer is not None:
             C.llama_batch_free(self._batch)
-            C.llama_free(self._pointer)
-            self._pointer = None
+            C.llama_free(self.pointer)
+            self.pointer = None
 
     def _save(self, sequence: int, flags: int) -> bytes:
-        size = C.llama_state_seq_get_size_ext(self._pointer, sequence, flags)
+        size = C.llama_state_seq_get_size_ext(self.pointer, sequence, flags)
         buffer = (ctypes.c_uint8 * size)()
-        written = C.llama_state_seq_get_data_ext(self._pointer, buffer, size, sequence, flags)
+        written = C.llama_state_seq_get_data_ext(self.pointer, buffer, size, sequence, flags)
         return bytes(buffer) if written == size else b""
 
     def _restore(self, sequence: int, state: bytes, flags: int) -> bool:
         buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
-        read = C.llama_state_seq_set_data_ext(self._pointer, buffer, len(state), sequence, flags)
+        read = C.llama_state_seq_set_data_ext(self.pointer, buffer, len(state), sequence, flags)
         return bool(read == len(state))
 
 
