@@ -13,7 +13,7 @@ OssError
 ├── BadSettings          9  config.toml or an OSS_ variable
 │   └── BadCatalogue     9  a models.toml: the entry and the field
 ├── ReplyNotValid       10
-├── ReplyCutOff         11  the tokens ran out before the answer began
+├── ReplyCutOff         11  the reply ended before an answer began
 └── ClosedPipe         141  nobody reads what we write any more; ends the program without a word
 
 An error takes facts and writes three parts from them: what failed, the cause with its numbers, and the next command to
@@ -157,7 +157,7 @@ class ReplyNotValid(OssError):
 
 
 class ReplyCutOff(OssError):
-    """The tokens ran out before an answer began."""
+    """The reply ended before an answer began."""
 
     exit_code = ExitCode.REPLY_CUT_OFF
 

@@ -5,6 +5,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no clock: a busy machine is not a failure.
+settings.register_profile("oss", derandomize=True, deadline=None)
+settings.load_profile("oss")
 
 MODELS = Path(__file__).parent / "models"
 
@@ -16,6 +21,8 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "oss-home"
     monkeypatch.setenv("OSS_HOME", str(home))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging-face"))
+    # llama.cpp's threads wait for each other by spinning: with one, tests do not crawl on a machine that is busy.
+    monkeypatch.setenv("OSS_THREADS", "1")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     work = tmp_path / "work"

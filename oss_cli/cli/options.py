@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from oss_cli.conversation.option_text import set_option_pair
+from oss_cli.conversation.option_text import set_option, set_option_pair
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.settings import Settings, set_setting
 
@@ -67,8 +67,8 @@ def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **opt
     sampling = SamplingOptions()
     for pair in pairs or ():
         sampling = set_option_pair(sampling, pair)
-    if stops:
-        sampling = SamplingOptions(stop=tuple(stop for stop in stops if stop)).over(sampling)
+    for stop in stops or ():
+        sampling = set_option(sampling, "stop", stop)
     settings = Settings(sampling=sampling)
     for name, text in options.items():
         if text is not None:

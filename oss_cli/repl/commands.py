@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from oss_cli.conversation.option_text import OPTION_RULES, set_option
 from oss_cli.conversation.options import ReasoningEffort
 from oss_cli.errors import BadUsage
-from oss_cli.repl.registry import Outcome, Quit, Registry, Send, Stay
+from oss_cli.repl.registry import Outcome, Quit, Registry, SendAgain, Stay
 from oss_cli.session.session import Session
 
 
@@ -82,7 +82,7 @@ def clear(chat: Chat, argument: str) -> Outcome:
 @REGISTRY.command("regen", "retry", "again")
 def regenerate(chat: Chat, argument: str) -> Outcome:
     """Ask for another reply to your last message."""
-    return Send(chat.session.take_back())
+    return SendAgain()
 
 
 @REGISTRY.command("exit", "quit", "bye", "q")

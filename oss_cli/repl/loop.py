@@ -1,15 +1,16 @@
 """Read a line, do what it says, show what comes; where Ctrl-C and Ctrl-D are decided."""
 
-from oss_cli.conversation.events import StopReason
+from contextlib import AbstractContextManager
+
 from oss_cli.errors import OssError
 from oss_cli.repl.commands import REGISTRY, Chat
 from oss_cli.repl.reader import Reader
-from oss_cli.repl.registry import Outcome, Quit, Send, Stay
+from oss_cli.repl.registry import Outcome, Quit, Send, SendAgain, Stay
 from oss_cli.session.session import Session
 from oss_cli.session.turn import Turn
 from oss_cli.terminal.console import Console
 from oss_cli.terminal.errors import show_error
-from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_notice
+from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
 
 
 class ChatLoop:
@@ -59,40 +60,35 @@ class ChatLoop:
                 if text:
                     self._console.err.write(text + "\n")
             case Send(text):
-                self._send(text)
+                self._show(self._chat.session.ask(text), text)
+            case SendAgain():
+                self._show(self._chat.session.ask_again())
         return True
 
     def _command(self, line: str) -> Outcome:
         word, _, argument = line[1:].partition(" ")
         return REGISTRY.find(word).run(self._chat, argument.strip())
 
-    def _send(self, text: str) -> None:
-        with self._chat.session.ask(text) as turn:
+    def _show(self, asked: AbstractContextManager[Turn], text: str = "") -> None:
+        """Show a turn; a message that got no answer is offered to its writer again.
+
+        Raises:
+            ReplyCutOff: the reply ended before its answer began.
+        """
+        with asked as turn:
             try:
                 with ReplyPrinter(self._console) as printer:
                     printer.show(turn)
             except KeyboardInterrupt:
                 if not self._reader.is_person:
                     raise
-                self._tell_stopped(turn, text)
-                return
-        self._tell_cost(turn)
-
-    def _tell_stopped(self, turn: Turn, text: str) -> None:
-        if turn.reply.content:
-            show_notice(self._console, "stopped; what was said is kept")
-            return
-        show_notice(self._console, "stopped before an answer; your message is yours again")
-        self._reader.offer(text)
-
-    def _tell_cost(self, turn: Turn) -> None:
-        if turn.ended is None:
-            return
-        if turn.ended.reason is StopReason.MAX_TOKENS:
-            show_notice(self._console, f"cut off: the limit was {turn.ended.usage.reply_tokens:,} tokens")
-        if turn.ended.reason is StopReason.CONTEXT_FULL:
-            show_notice(self._console, "cut off: the context is full; /clear begins anew")
-        show_notice(self._console, describe_usage(turn.ended.usage))
+                said = bool(turn.reply.content)
+                show_notice(self._console, "stopped; what was said is kept" if said else "stopped before an answer")
+        if not turn.reply.content:
+            self._reader.offer(text)
+        if turn.ended is not None:
+            show_cut_off(self._console, turn.ended, has_answer=bool(turn.reply.content), more="/set max_tokens")
+            show_notice(self._console, describe_usage(turn.ended.usage))
 
 
 def _is_command(line: str) -> bool:

@@ -30,7 +30,12 @@ class Send:
     text: str
 
 
-Outcome = Stay | Quit | Send
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Ask for another reply to the last message."""
+
+
+Outcome = Stay | Quit | Send | SendAgain
 """What a command decides; the loop acts on it."""
 
 

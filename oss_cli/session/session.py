@@ -1,7 +1,7 @@
 """A conversation that goes on: its messages, its instructions, its options. Knows nothing of tokens and terminals."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from oss_cli.backends.base import Backend
@@ -21,25 +21,16 @@ class Session:
         """Instructions; they stand before the messages of every turn, and may be changed at any time."""
         self.messages: list[Message] = []
 
-    @contextmanager
-    def ask(self, text: str) -> Iterator[Turn]:
+    def ask(self, text: str) -> AbstractContextManager[Turn]:
         """A turn that answers a new message of the user.
 
         When the block ends, message and reply are kept; if nothing was said, neither is: two messages of the user in a
         row are something that many models were not trained for.
         """
-        question = user_message(text)
-        before = [system_message(self.system)] if self.system else []
-        turn = Turn(self._backend, [*before, *self.messages, question], self.options)
-        try:
-            yield turn
-        finally:
-            reply = turn.reply
-            if reply.content or reply.tool_calls:
-                self.messages += [question, reply]
+        return self._turn(list(self.messages), user_message(text))
 
-    def take_back(self) -> str:
-        """Forget the last turn; the user's message of it, to be asked again.
+    def ask_again(self) -> AbstractContextManager[Turn]:
+        """A turn that answers the last message anew. The earlier reply stays unless something is said in its place.
 
         Raises:
             BadUsage: nothing has been said yet.
@@ -47,10 +38,19 @@ class Session:
         last = max((at for at, message in enumerate(self.messages) if message.role is Role.USER), default=None)
         if last is None:
             raise BadUsage("there is no reply to make again", cause="nothing has been said yet")
-        text = self.messages[last].content
-        del self.messages[last:]
-        return text
+        return self._turn(self.messages[:last], self.messages[last])
 
     def clear(self) -> None:
         """Forget everything that was said; instructions and options stay."""
         self.messages.clear()
+
+    @contextmanager
+    def _turn(self, before: list[Message], question: Message) -> Iterator[Turn]:
+        instructions = [system_message(self.system)] if self.system else []
+        turn = Turn(self._backend, [*instructions, *before, question], self.options)
+        try:
+            yield turn
+        finally:
+            if turn.reply.content:
+                # Nobody here runs tools: a call without its result would stand in the way of every later turn.
+                self.messages = [*before, question, replace(turn.reply, tool_calls=())]

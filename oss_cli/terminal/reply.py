@@ -29,6 +29,8 @@ class ReplyPrinter:
         """Of the answer; empty until it has begun."""
         self._aside: list[str] = []
         """What was said before a tool call: the answer, if nothing else comes."""
+        self._follows_preamble = False
+        """Whether what stands on the screen was said before the answer."""
         self._is_thinking = False
         self._shows_asides = console.err.is_watched
 
@@ -60,12 +62,14 @@ class ReplyPrinter:
     def _show(self, event: Event) -> None:
         match event:
             case TextDelta(text):
+                if self._follows_preamble and text:
+                    self._out.write("\n\n")
+                    self._follows_preamble = False
                 self._show_answer(text)
             case ReasoningDelta(text):
                 self._show_aside(text)
             case PreambleDelta(text):
-                self._aside.append(text)
-                self._show_aside(text)
+                self._show_preamble(text)
             case PrefillProgress(done, total):
                 self._status.update(f"reading the prompt: {done:,} of {total:,} tokens")
             case Notice(text):
@@ -82,6 +86,15 @@ class ReplyPrinter:
         self._end_thinking()
         self._out.write(text)
         self._last_character = text[-1]
+
+    def _show_preamble(self, text: str) -> None:
+        """A person at a terminal just reads it; a pipe gets the answer alone, and this only if there is no other."""
+        if self._out.is_watched:
+            self._show_answer(text)
+            self._follows_preamble = True
+            return
+        self._aside.append(text)
+        self._show_aside(text)
 
     def _show_aside(self, text: str) -> None:
         if self._shows_asides:
@@ -101,22 +114,32 @@ def show_notice(console: Console, text: str) -> None:
         console.err.dim(f"({text})\n")
 
 
-def show_cut_off(console: Console, ended: TurnEnded, *, has_answer: bool) -> None:
+def show_cut_off(console: Console, ended: TurnEnded, *, has_answer: bool, more: str = "--max-tokens") -> None:
     """Say that a reply was cut short.
 
+    more: what allows more tokens, to be followed by their number.
+
     Raises:
-        ReplyCutOff: it was cut before its answer began.
+        ReplyCutOff: it ended before its answer began.
     """
-    if ended.reason not in (StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL):
+    tokens = ended.usage.reply_tokens
+    limits = {
+        StopReason.MAX_TOKENS: f"the limit was {tokens:,} tokens",
+        StopReason.CONTEXT_FULL: f"the context of {ended.usage.context_tokens:,} tokens is full",
+    }
+    limit = limits.get(ended.reason)
+    hint = f"{more} {max(512, tokens * 4)}" if ended.reason is StopReason.MAX_TOKENS else ""
+    if has_answer and limit is not None:
+        show_notice(console, f"the answer was cut off: {limit}" + (f"; {hint} allows more" if hint else ""))
+    if has_answer or ended.reason is StopReason.STOP_STRING:
         return
-    usage = ended.usage
-    limit, hint = f"the limit was {usage.reply_tokens:,} tokens", f"--max-tokens {max(512, usage.reply_tokens * 4)}"
-    if ended.reason is StopReason.CONTEXT_FULL:
-        limit, hint = f"the context of {usage.context_tokens:,} tokens is full", f"--ctx {usage.context_tokens * 2}"
-    if not has_answer:
-        cause = f"{limit}; all {usage.reply_tokens:,} tokens of the reply were reasoning"
+    if limit is not None:
+        cause = f"{limit}; all {tokens:,} tokens of the reply were reasoning"
         raise ReplyCutOff("the reply was cut off before its answer began", cause=cause, hint=hint)
-    show_notice(console, f"the answer was cut off: {limit}; {hint} allows more")
+    if ended.reason is StopReason.TOOL_CALL:
+        raise ReplyCutOff("the model called a tool instead of answering", cause="no tools were offered to it")
+    if ended.reason is StopReason.END and tokens > 1:
+        raise ReplyCutOff("the reply ended without an answer", cause=f"it was {tokens:,} tokens of reasoning")
 
 
 def describe_usage(usage: Usage) -> str:

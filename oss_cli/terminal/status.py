@@ -39,8 +39,8 @@ class StatusLine:
 class LoadStatus:
     """Says how far a model has been loaded. Use it as a context manager: the line is gone when the block ends."""
 
-    def __init__(self, stream: Stream, name: str) -> None:
-        self._line = StatusLine(stream)
+    def __init__(self, stream: Stream, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line = StatusLine(stream, clock)
         self._name = name
 
     def __enter__(self) -> "LoadStatus":

@@ -17,7 +17,7 @@ def open_tiny(tiny_gpt_oss: Path) -> Iterator[OpenEngine]:
     engines: list[LlamaEngine] = []
 
     def open_one(*, context_tokens: int | None = None, sequences: int = 1) -> LlamaEngine:
-        engine = open_engine(LoadPlan(tiny_gpt_oss, 2, context_tokens=context_tokens, sequences=sequences))
+        engine = open_engine(LoadPlan(tiny_gpt_oss, 1, context_tokens=context_tokens, sequences=sequences))
         engines.append(engine)
         return engine
 

@@ -188,7 +188,7 @@ def test_a_prefill_is_stopped_within_half_a_second(smollm2: Path) -> None:
     from oss_cli.engine.llama.engine import open_engine
     from oss_cli.plan import LoadPlan
 
-    engine = open_engine(LoadPlan(smollm2, threads=2))
+    engine = open_engine(LoadPlan(smollm2, threads=1))
     try:
         events = engine.generate(GenerationRequest(list(range(100, 8000)), GREEDY, lambda token: True))
         assert next(events) == Prefilled(0, 7900)

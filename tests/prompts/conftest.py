@@ -1,16 +1,11 @@
 """gpt-oss's real tokenizer, and OpenAI's own harmony library as the oracle. Both are built offline, in seconds."""
 
 import pytest
-from hypothesis import settings
 
 from oss_cli.engine.llama.model import load_vocabulary
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from tests.prompts.oracle import Oracle
 from tests.vocabulary import gpt_oss_vocabulary_path
-
-# The same examples in every run, and no clock: a busy machine is not a failure.
-settings.register_profile("oss", derandomize=True, deadline=None)
-settings.load_profile("oss")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,36 @@
+"""A backend without a model: its replies are given, and it records what it was asked."""
+
+from collections.abc import Generator, Sequence
+
+from oss_cli.conversation.events import Event
+from oss_cli.conversation.messages import Message
+from oss_cli.conversation.options import ReplyOptions
+
+
+class ScriptedBackend:
+    """A Backend that gives one list of events after another; an exception among them is raised there."""
+
+    name = "scripted"
+
+    def __init__(self, *replies: Sequence[Event | BaseException]) -> None:
+        self._replies = list(replies)
+        self.asked: list[tuple[list[Message], ReplyOptions]] = []
+        self.stopped_early = 0
+        """How many replies were closed before their end."""
+        self.closed = 0
+
+    def reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
+        """Events of the next reply."""
+        self.asked.append((list(messages), options))
+        try:
+            for event in self._replies.pop(0):
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        except GeneratorExit:
+            self.stopped_early += 1
+            raise
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1

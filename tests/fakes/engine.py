@@ -1,0 +1,51 @@
+"""An engine without a model: its tokens are given, and it records what it was asked."""
+
+from collections.abc import Generator, Sequence
+
+from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
+
+
+class ScriptedEngine:
+    """An Engine that samples the same tokens each time, and then ends for the reason given.
+
+    Half of a prompt was evaluated before; a prompt takes half a second, and a token a tenth.
+    """
+
+    trained_tokens = 8192
+    context_tokens = 4096
+
+    def __init__(self, tokens: Sequence[int] = (), reason: EndReason = EndReason.END_TOKEN) -> None:
+        self._tokens = tokens
+        self._reason = reason
+        self.requests: list[GenerationRequest] = []
+        self.sampled: list[int] = []
+        """Tokens of the last generation, as far as it went."""
+        self.stopped_early = 0
+        """How many generations were closed before their end."""
+        self.closed = 0
+
+    def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
+        """Events of one generation."""
+        self.requests.append(request)
+        self.sampled = []
+        total = len(request.prompt)
+        try:
+            yield Prefilled(0, total)
+            yield Prefilled(total, total)
+            reason = self._reason
+            for token in self._tokens:
+                self.sampled.append(token)
+                goes_on = request.on_token(token)
+                yield Sampled(token)
+                if not goes_on:
+                    reason = EndReason.ON_TOKEN
+                    break
+            count = len(self.sampled)
+            yield Ended(reason, total // 2, count, self.context_tokens, 0.5, max(0, count - 1) / 10)
+        except GeneratorExit:
+            self.stopped_early += 1
+            raise
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1

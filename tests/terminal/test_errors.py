@@ -1,0 +1,147 @@
+"""How each error looks."""
+
+import pytest
+
+from oss_cli import errors
+from oss_cli.errors import (
+    BadCatalogue,
+    BadModelFile,
+    BadSettings,
+    BadUsage,
+    ClosedPipe,
+    DoesNotFit,
+    DownloadFailed,
+    EngineFailed,
+    ExitCode,
+    NotDownloaded,
+    OssError,
+    PromptTooLong,
+    ReplyCutOff,
+    ReplyNotValid,
+    ServerFailed,
+    UnknownModel,
+)
+from oss_cli.terminal.errors import show_bug, show_error
+from tests.terminal.streams import Kind, Output
+
+LOOKS: list[tuple[OssError, int, str]] = [
+    (OssError("it failed"), 1, "error: it failed\n"),
+    (
+        BadUsage("the prompt is empty", cause="it has 0 characters", hint='oss run "hi"'),
+        2,
+        'error: the prompt is empty\n  it has 0 characters\nhint: oss run "hi"\n',
+    ),
+    (UnknownModel("frob"), 3, "error: no model is called 'frob'\nhint: oss list\n"),
+    (
+        UnknownModel("gtp", nearest=("gpt", "gpt-2"), hint="oss run gpt"),
+        3,
+        "error: no model is called 'gtp'\n  nearest names: gpt, gpt-2\nhint: oss run gpt\n",
+    ),
+    (
+        NotDownloaded("gpt", cause="12.1 GB from the Hub", hint="oss pull gpt"),
+        4,
+        "error: gpt is not on this computer\n  12.1 GB from the Hub\nhint: oss pull gpt\n",
+    ),
+    (
+        DoesNotFit("gpt does not fit on this computer", cause="needs 63.4 GB, 14.9 GB free", hint="oss chat small"),
+        5,
+        "error: gpt does not fit on this computer\n  needs 63.4 GB, 14.9 GB free\nhint: oss chat small\n",
+    ),
+    (
+        PromptTooLong(prompt_tokens=5000, context_tokens=4096, trained_tokens=8192),
+        5,
+        "error: the prompt is longer than the context\n"
+        "  the prompt takes 5,000 tokens, the context holds 4,096 (this model can hold 8,192)\n"
+        "hint: give it a longer context: --ctx 8192\n",
+    ),
+    (
+        PromptTooLong(prompt_tokens=9000, context_tokens=8192, trained_tokens=8192),
+        5,
+        "error: the prompt is longer than the context\n"
+        "  the prompt takes 9,000 tokens, the context holds 8,192\n"
+        "hint: shorten the prompt, or choose a model with a longer context: oss list\n",
+    ),
+    (DownloadFailed("m.gguf is not the right file"), 6, "error: m.gguf is not the right file\n"),
+    (
+        EngineFailed("llama.cpp could not load m.gguf", cause="line one\nline two\n"),
+        7,
+        "error: llama.cpp could not load m.gguf\n  line one\n  line two\n",
+    ),
+    (
+        BadModelFile("m.gguf", "is cut short", cause="it needs 9 bytes, and has 4", hint="oss list"),
+        7,
+        "error: m.gguf is cut short\n  it needs 9 bytes, and has 4\nhint: oss list\n",
+    ),
+    (ServerFailed("no answer", cause="connection refused"), 8, "error: no answer\n  connection refused\n"),
+    (BadSettings("OSS_CTX cannot be used"), 9, "error: OSS_CTX cannot be used\n"),
+    (
+        BadCatalogue("models.toml", entry="gpt", field="bytes", problem="missing"),
+        9,
+        "error: models.toml cannot be read\n  gpt: bytes: missing\n",
+    ),
+    (
+        BadCatalogue("models.toml", entry="", field="", problem="it is no TOML"),
+        9,
+        "error: models.toml cannot be read\n  it is no TOML\n",
+    ),
+    (ReplyNotValid("the reply is no JSON"), 10, "error: the reply is no JSON\n"),
+    (ReplyCutOff("the reply was cut off", hint="--ctx 1"), 11, "error: the reply was cut off\nhint: --ctx 1\n"),
+    (ClosedPipe(), 141, "error: the output is closed\n"),  # nobody is there to see it
+]
+
+
+def look(error: OssError, kind: Kind) -> str:
+    output = Output(kind)
+    show_error(error, output.stream)
+    return output.text
+
+
+@pytest.mark.parametrize(("error", "status", "text"), LOOKS, ids=lambda value: type(value).__name__)
+def test_an_error_is_what_failed_its_cause_and_the_next_command(error: OssError, status: int, text: str) -> None:
+    assert (look(error, Kind.PIPE), look(error, Kind.PLAIN), error.exit_code) == (text, text, status)
+
+
+def test_every_error_has_its_look_here() -> None:
+    ours = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, OssError)}
+    assert {type(error) for error, _, _ in LOOKS} == ours
+
+
+def test_every_error_and_its_exit_code_stands_in_the_tree() -> None:
+    drawn = [line.strip("│├└─ ").split()[:2] for line in (errors.__doc__ or "").splitlines() if "─" in line]
+    assert dict(drawn) == {type(error).__name__: str(status) for error, status, _ in LOOKS[1:]}
+
+
+def test_in_colour_the_two_words_stand_out() -> None:
+    error = BadUsage("it failed", cause="why", hint="oss list")
+    assert look(error, Kind.COLOUR) == ("\x1b[1;31merror:\x1b[0m it failed\n  why\n\x1b[1mhint:\x1b[0m oss list\n")
+
+
+def test_an_error_cannot_drive_the_terminal() -> None:
+    error = BadUsage("\x1b[2J", cause="\x9b1m", hint="\x07")
+    assert look(error, Kind.PLAIN) == "error: ␛[2J\n  <9B>1m\nhint: ␇\n"
+
+
+def test_a_bug_of_ours_is_one_line_with_the_place_of_its_details() -> None:
+    output = Output(Kind.PIPE)
+    show_bug("KeyError: 'x'", "oss.log", output.stream)
+    assert output.text == "error: this is a bug in oss: KeyError: 'x' (the details are in oss.log)\n"
+
+
+def test_exit_statuses_are_part_of_the_interface() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "BUG": 1,
+        "USAGE": 2,
+        "UNKNOWN_MODEL": 3,
+        "NOT_DOWNLOADED": 4,
+        "DOES_NOT_FIT": 5,
+        "DOWNLOAD_FAILED": 6,
+        "ENGINE": 7,
+        "SERVER": 8,
+        "SETTINGS": 9,
+        "REPLY_NOT_VALID": 10,
+        "REPLY_CUT_OFF": 11,
+        "INTERRUPTED": 130,
+        "CLOSED_PIPE": 141,
+        "TERMINATED": 143,
+    }
