@@ -10,7 +10,12 @@ from oss_cli.prompts.marking import cut_offsets
 
 
 def mark_text(vocabulary: Vocabulary, text: str, mark: str, is_unwanted: Callable[[int], bool]) -> str:
-    """The text with a mark inside every unwanted token's name; where there is none, the text itself."""
+    """The text with a mark inside every unwanted token's name; where there is none, the text itself.
+
+    Every `<|` gets one, name or not: a template may put two texts side by side, or change their letters.
+    """
+    for opening in ("<|", "<｜"):
+        text = text.replace(opening, opening + mark)
     while True:
         parts = text.split(mark)
         tokens = {token for part in parts for token in vocabulary.tokenize(part, parse_special=True)}

@@ -5,7 +5,7 @@ cut mark inside, and the rendered prompt is tokenised in parts that end at these
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime
 from typing import Any, NoReturn
@@ -178,7 +178,7 @@ def _as_mapping(message: Message, safe: Callable[[str], str]) -> dict[str, Any]:
     if message.tool_calls:
         mapping["tool_calls"] = [
             {
-                "id": call.id,
+                "id": safe(call.id),
                 "type": "function",
                 "function": {"name": safe(call.name), "arguments": _arguments(call.arguments, safe)},
             }
@@ -192,17 +192,26 @@ def _as_mapping(message: Message, safe: Callable[[str], str]) -> dict[str, Any]:
 
 def _arguments(text: str, safe: Callable[[str], str]) -> object:
     """A call's arguments as an object, which most templates want to write themselves; a malformed text stays text."""
-    marked = safe(text)
     try:
-        return json.loads(marked)
-    except ValueError:
-        return marked
+        return _marked(json.loads(text), safe)
+    except (ValueError, RecursionError):
+        return safe(text)
 
 
 def _tool_as_mapping(tool: Tool, safe: Callable[[str], str]) -> dict[str, Any]:
     definition = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters or {})}
-    marked: dict[str, Any] = json.loads(safe(json.dumps(definition, ensure_ascii=False)))
-    return {"type": "function", "function": marked}
+    return {"type": "function", "function": _marked(definition, safe)}
+
+
+def _marked(value: object, safe: Callable[[str], str]) -> object:
+    """A JSON value, every text in it made safe; before it is read, an escape such as \\u003c would hide a marker."""
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, Mapping):
+        return {safe(str(key)): _marked(one, safe) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_marked(one, safe) for one in value]
+    return value
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
@@ -221,9 +230,17 @@ def _texts(messages: Sequence[Message], tools: Sequence[Tool]) -> Iterator[str]:
     for message in messages:
         yield from (message.content, message.reasoning, message.tool_call_id, message.name)
         for call in message.tool_calls:
-            yield from (call.name, call.arguments)
+            yield from (call.name, call.id, call.arguments, _unescaped(call.arguments))
     for tool in tools:
         yield json.dumps([tool.name, tool.description, tool.parameters], ensure_ascii=False, default=dict)
+
+
+def _unescaped(text: str) -> str:
+    """The letters of a JSON text once its escapes are read; of anything else, none."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _refused(error: Exception) -> BadUsage:

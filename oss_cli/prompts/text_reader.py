@@ -29,6 +29,8 @@ class TextReader:
 
     def feed(self, token: int) -> list[ReplyEvent]:
         """Events that this token completes."""
+        if self._vocabulary.is_end(token):  # in some files the closing token is an ordinary one, with a text
+            return []
         text = self._decoder.decode(self._pieces.get(token) or self._vocabulary.piece(token))
         return self._read(text) if text else []
 

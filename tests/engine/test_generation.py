@@ -10,7 +10,7 @@ import pytest
 
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.base import Ended, EndReason, GenerationRequest, Prefilled, Sampled
-from oss_cli.errors import BadUsage, PromptTooLong
+from oss_cli.errors import BadUsage, EngineFailed, PromptTooLong
 from tests.conftest import MODELS
 from tests.engine.conftest import OpenEngine
 from tests.engine.generation import GREEDY, generate
@@ -199,3 +199,52 @@ def test_a_prefill_is_stopped_within_half_a_second(smollm2: Path) -> None:
         assert generate(engine, [1, 4093, 198, 33, 2], max_tokens=2).ended is not None
     finally:
         engine.close()
+
+
+def test_sequences_share_a_context_and_each_has_its_own_end(open_tiny: OpenEngine) -> None:
+    engine = open_tiny(context_tokens=256, sequences=4)
+    forever = SamplingOptions(temperature=0.0, logit_bias=dict.fromkeys((1189, 1190, 1196), -1e9))
+    prompt = EXAMPLES[0]["prompt_ids"]
+    results: dict[int, tuple[EndReason, int]] = {}
+
+    def work(number: int) -> None:
+        made = generate(engine, prompt, sampling=forever, max_tokens=800)
+        assert made.ended is not None
+        results[number] = (made.ended.reason, len(prompt) + len(made.tokens))
+
+    for _ in range(2):  # the second time, every slot is full of the first
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results == dict.fromkeys(range(4), (EndReason.CONTEXT_FULL, 257))
+
+
+def test_a_high_limit_of_tokens_takes_no_memory_before_it_is_needed(open_tiny: OpenEngine) -> None:
+    made = generate(open_tiny(), EXAMPLES[0]["prompt_ids"], max_tokens=100_000)
+    assert made.ended is not None
+    assert made.ended.context_tokens == 4096
+
+
+def test_a_closed_engine_says_so(open_tiny: OpenEngine) -> None:
+    engine = open_tiny()
+    engine.close()
+    with pytest.raises(EngineFailed, match="the model is unloaded"):
+        list(engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], GREEDY, lambda token: True)))
+
+
+def test_closing_an_engine_ends_what_it_was_doing(open_tiny: OpenEngine) -> None:
+    engine = open_tiny()
+    forever = SamplingOptions(temperature=0.0, logit_bias=dict.fromkeys((1189, 1190, 1196), -1e9))
+    events = engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], forever, lambda token: True))
+    assert any(isinstance(event, Sampled) for event in events)
+    engine.close()
+    last = list(events)[-1]
+    assert isinstance(last, Ended)
+    assert last.reason is EndReason.CANCELLED
+
+
+def test_a_tiny_temperature_is_greedy(open_tiny: OpenEngine) -> None:
+    sampling = SamplingOptions(temperature=1e-40, top_k=100, seed=1)
+    assert generate(open_tiny(), EXAMPLES[0]["prompt_ids"], sampling=sampling).tokens == EXAMPLES[0]["answer_ids"]

@@ -88,3 +88,23 @@ def test_a_load_reports_its_progress_and_can_be_stopped(smollm2: Path) -> None:
         load_model(smollm2, gpu_layers=0, repack=False, on_progress=stop_half_way)
     assert shares == sorted(shares)
     assert 0.5 <= shares[-1] < 0.6
+
+
+@pytest.mark.parametrize("run", ["a", "A", " ", "\n", "=", "中", "é", "\u0301", "🦙", "<", "<|", "ab,"])
+def test_an_endless_run_of_one_kind_is_tokenised_and_comes_back(gpt_oss: LlamaVocabulary, run: str) -> None:
+    text = "begin " + run * 60_000 + " end"
+    tokens = gpt_oss.tokenize(text, parse_special=False)
+    assert b"".join(gpt_oss.piece(token) for token in tokens).decode() == text
+
+
+def test_a_marker_after_an_endless_run_is_still_found(gpt_oss: LlamaVocabulary) -> None:
+    for length in range(1990, 2010):
+        tokens = gpt_oss.tokenize("a" * length + "<|end|>" + "b" * 3000, parse_special=True)
+        assert tokens.count(200007) == 1
+
+
+def test_a_long_text_has_the_tokens_of_one_call(gpt_oss: LlamaVocabulary) -> None:
+    sentence = "The quick brown fox didn't jump over 12345 lazy dogs; naïve, isn't it?\n\n\tindented  code = f(x)\n"
+    text = sentence * 3000
+    once = gpt_oss.tokenize(sentence, parse_special=False)
+    assert gpt_oss.tokenize(text, parse_special=False) == once * 3000

@@ -64,7 +64,10 @@ class EngineLog:
     def write(self, level: int, text: str) -> None:
         """Take a piece of log, whole lines or parts of one."""
         if self.sink is not None:
-            self.sink(text)
+            try:
+                self.sink(text)
+            except Exception:  # nobody reads it any more; an exception cannot pass through C
+                self.sink = None
         if level == _LEVEL_CONTINUED:
             if self._lines and not self._lines[-1][1].endswith("\n"):
                 last_level, last_text = self._lines.pop()

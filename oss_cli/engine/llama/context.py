@@ -4,6 +4,7 @@ import ctypes
 import sys
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TypeAlias
 
 from oss_cli.engine.llama.api import LOG, C, Pointer
 from oss_cli.engine.llama.model import LlamaModel
@@ -16,6 +17,10 @@ MICRO_BATCH_TOKENS = 512
 _FLASH_ATTENTION_AUTO = -1  # llama.h, enum llama_flash_attn_type
 _EVERYTHING = 0
 _PARTIAL_ONLY = 1  # llama.h, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the sliding windows and recurrent states alone
+
+
+SavedState: TypeAlias = "ctypes.Array[ctypes.c_uint8]"
+"""Bytes that llama.cpp wrote, where it wrote them: gigabytes are not copied about."""
 
 
 class Evaluation(Enum):
@@ -54,8 +59,8 @@ class LlamaContext:
         self._memory = C.llama_get_memory(pointer)
         self._batch = C.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._used = 0
-        self.tokens: int = C.llama_n_ctx_seq(pointer)
-        """Tokens that one sequence can hold; llama.cpp rounds up to a multiple of 256."""
+        self.tokens = min(C.llama_n_ctx(pointer), size.tokens) // size.sequences
+        """Tokens that one sequence may hold; llama.cpp rounds up, and of a unified cache it tells the whole."""
 
     def _parameters(self, size: ContextSize, threads: int) -> Pointer:
         parameters = C.llama_context_default_params()
@@ -130,19 +135,19 @@ class LlamaContext:
         """
         return bool(C.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
-    def save(self, sequence: int) -> bytes:
+    def save(self, sequence: int) -> "SavedState | None":
         """All that the cache holds of a sequence; another context of the same model can `restore` it."""
         return self._save(sequence, _EVERYTHING)
 
-    def restore(self, sequence: int, state: bytes) -> bool:
+    def restore(self, sequence: int, state: "SavedState") -> bool:
         """Bring back what `save` gave. False: it could not be read, and the sequence's cache is undefined."""
         return self._restore(sequence, state, _EVERYTHING)
 
-    def save_window(self, sequence: int) -> bytes:
+    def save_window(self, sequence: int) -> "SavedState | None":
         """What a later cut-back needs beside the positions that are never forgotten: windows and recurrent states."""
         return self._save(sequence, _PARTIAL_ONLY)
 
-    def restore_window(self, sequence: int, state: bytes) -> bool:
+    def restore_window(self, sequence: int, state: "SavedState") -> bool:
         """Bring back what `save_window` gave. False: it could not be read, and the sequence's cache is undefined."""
         return self._restore(sequence, state, _PARTIAL_ONLY)
 
@@ -153,15 +158,14 @@ class LlamaContext:
             C.llama_free(self.pointer)
             self.pointer = None
 
-    def _save(self, sequence: int, flags: int) -> bytes:
+    def _save(self, sequence: int, flags: int) -> "SavedState | None":
         size = C.llama_state_seq_get_size_ext(self.pointer, sequence, flags)
         buffer = (ctypes.c_uint8 * size)()
         written = C.llama_state_seq_get_data_ext(self.pointer, buffer, size, sequence, flags)
-        return bytes(buffer) if written == size else b""
+        return buffer if written == size else None
 
-    def _restore(self, sequence: int, state: bytes, flags: int) -> bool:
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
-        read = C.llama_state_seq_set_data_ext(self.pointer, buffer, len(state), sequence, flags)
+    def _restore(self, sequence: int, state: "SavedState", flags: int) -> bool:
+        read = C.llama_state_seq_set_data_ext(self.pointer, state, len(state), sequence, flags)
         return bool(read == len(state))
 
 

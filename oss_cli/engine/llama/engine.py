@@ -4,6 +4,7 @@ Owns the model, the context and the scheduler. Knows nothing of messages; takes 
 """
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -11,16 +12,16 @@ from typing import TypeVar
 
 from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
-from oss_cli.engine.llama.model import LlamaModel, LoadCancelled, load_model
+from oss_cli.engine.llama.model import LlamaModel, load_model
 from oss_cli.engine.llama.scheduler import Job, Scheduler
-from oss_cli.errors import BadUsage, DoesNotFit, PromptTooLong
+from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, PromptTooLong
 from oss_cli.plan import LoadPlan
 
 _T = TypeVar("_T")
 
 _SMALLEST_CONTEXT_TOKENS = 4096
 _REPLY_ROOM_TOKENS = 2048
-"""When nothing limits the reply, a context that is sized by the prompt leaves this much for it."""
+"""A context that is sized by the prompt leaves this much for the reply; a longer reply makes it grow."""
 _POLL_S = 0.1
 """Waiting threads wake this often: on Windows a wait without a limit cannot be interrupted by Ctrl-C."""
 _CANCEL_WAIT_S = 0.4
@@ -36,6 +37,7 @@ class LlamaEngine:
         self._model: LlamaModel | None = None
         self._context: LlamaContext | None = None
         self._scheduler: Scheduler | None = None
+        self._may_grow = plan.context_tokens is None
         self._load_cancelled = False
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -71,6 +73,8 @@ class LlamaEngine:
             PromptTooLong: the prompt leaves no room in the context.
             EngineFailed: the model could not be evaluated.
         """
+        if self._closing or self._thread is None:
+            raise EngineFailed("the model is unloaded", cause="it was closed")
         if not request.prompt:
             raise BadUsage("the prompt is empty", cause="it has no tokens", hint='oss run "Why is the sky blue?"')
         self._check_length(request)
@@ -84,7 +88,8 @@ class LlamaEngine:
         if self._context is not None:
             self._context.abort()
         self._inbox.put(None)
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(_POLL_S)
         self._thread = None
 
     def _events(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
@@ -93,7 +98,7 @@ class LlamaEngine:
         ended = False
         try:
             while not ended:
-                event = _next(job.events)
+                event = self._next(job)
                 if isinstance(event, BaseException):
                     ended = True
                     raise event
@@ -107,14 +112,21 @@ class LlamaEngine:
         job.cancelled = True
         if self._context is not None:
             self._context.abort()
-        deadline_polls = int(_CANCEL_WAIT_S / _POLL_S)
-        for _ in range(deadline_polls):
+        deadline = time.monotonic() + _CANCEL_WAIT_S
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                while not isinstance(job.events.get(timeout=_POLL_S), (Ended, BaseException)):
-                    pass
-                return
+                if isinstance(job.events.get(timeout=left), (Ended, BaseException)):
+                    return
             except Empty:
-                continue
+                return
+
+    def _next(self, job: Job) -> EngineEvent | BaseException:
+        while True:
+            try:
+                return job.events.get(timeout=_POLL_S)
+            except Empty:
+                if self._thread is None or not self._thread.is_alive():
+                    return EngineFailed("the model was unloaded while it answered")
 
     def _check_length(self, request: GenerationRequest) -> None:
         limit = self._plan.context_tokens or self.trained_tokens
@@ -164,12 +176,12 @@ class LlamaEngine:
             job = None
         if self._closing:
             if self._scheduler is not None:
-                self._scheduler.fail_all(LoadCancelled())
+                self._scheduler.cancel_all()
             return False
         try:
             if job is not None:
                 self._scheduler_for(job).submit(job)
-            if self._scheduler is not None and not self._scheduler.is_idle:
+            if self._scheduler is not None and not self._scheduler.is_idle and not self._closing:
                 self._step()
         except BaseException as error:  # raised again by whoever waits for a job
             if self._scheduler is not None:
@@ -181,8 +193,11 @@ class LlamaEngine:
     def _step(self) -> None:
         assert self._scheduler is not None and self._context is not None
         is_full = self._scheduler.longest_tokens >= self._context.tokens
-        if is_full and self._plan.context_tokens is None and self._context.tokens < self.trained_tokens:
-            self._enlarge(min(self._context.tokens * 2, self.trained_tokens))
+        if is_full and self._may_grow and self._context.tokens < self.trained_tokens:
+            try:
+                self._enlarge(min(self._context.tokens * 2, self.trained_tokens))
+            except (EngineFailed, MemoryError):  # the replies end where the context does
+                self._may_grow = False
         self._scheduler.step()
         if not self._closing:
             self._context.resume()
@@ -202,7 +217,11 @@ class LlamaEngine:
         if self._scheduler is None:
             self._scheduler = Scheduler(context, self._plan.sequences)
         else:
-            self._scheduler.move_to(context)
+            try:
+                self._scheduler.move_to(context)
+            except BaseException:
+                context.close()
+                raise
         if self._context is not None:
             self._context.close()
         self._context = context
@@ -211,7 +230,7 @@ class LlamaEngine:
         if self._plan.context_tokens is not None:
             return self._plan.context_tokens
         room = job.request.sampling.max_tokens
-        wanted = len(job.request.prompt) + (_REPLY_ROOM_TOKENS if room is None else room)
+        wanted = len(job.request.prompt) + min(_REPLY_ROOM_TOKENS, room or _REPLY_ROOM_TOKENS)
         size = _SMALLEST_CONTEXT_TOKENS
         while size < wanted:
             size *= 2
@@ -245,11 +264,3 @@ def _wait_for(future: "Future[_T]") -> _T:
         except TimeoutError:
             if future.done():
                 return future.result()
-
-
-def _next(events: "SimpleQueue[_T]") -> _T:
-    while True:
-        try:
-            return events.get(timeout=_POLL_S)
-        except Empty:
-            continue

@@ -104,15 +104,23 @@ def load_model(
     parameters.n_gpu_layers = gpu_layers if C.llama_supports_gpu_offload() else 0
     parameters.use_extra_bufts = repack
     cancelled = False
+    failure: BaseException | None = None
 
     def report(share: float, _data: object) -> bool:
-        nonlocal cancelled
-        cancelled = on_progress is not None and not on_progress(share)
-        return not cancelled
+        nonlocal cancelled, failure
+        try:
+            cancelled = on_progress is not None and not on_progress(share)
+        except BaseException as error:  # an exception cannot pass through C: it is raised below
+            failure = error
+        return not cancelled and failure is None
 
     callback = C.llama_progress_callback(report)
     parameters.progress_callback = callback
     model = _load(path, parameters)
+    if failure is not None:
+        if model is not None:
+            model.close()
+        raise failure
     if model is None and cancelled:
         raise LoadCancelled
     if model is None:

@@ -3,6 +3,7 @@
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.llama.api import C, Pointer
 
+_GREEDY_BELOW = 1e-4  # logits divided by less overflow, and what is drawn then is noise
 _PENALTY_LAST_TOKENS = 64  # llama.cpp's default for its tools
 
 
@@ -45,7 +46,7 @@ def _samplers(options: SamplingOptions, seed: int, vocabulary_size: int) -> list
         samplers.append(
             C.llama_sampler_init_penalties(vocabulary_size, _PENALTY_LAST_TOKENS, options.repeat_penalty, 0.0, 0.0)
         )
-    if options.temperature is not None and options.temperature <= 0:
+    if options.temperature is not None and options.temperature < _GREEDY_BELOW:
         return [*samplers, C.llama_sampler_init_greedy()]
     if options.top_k is not None and options.top_k > 0:
         samplers.append(C.llama_sampler_init_top_k(options.top_k))

@@ -13,7 +13,6 @@ from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
 from oss_cli.engine.llama.sampling import SamplerChain
 from oss_cli.engine.llama.sequence import Sequence
-from oss_cli.errors import EngineFailed
 
 
 class Job:
@@ -68,6 +67,12 @@ class Scheduler:
         """Take a job; it starts when a sequence is free."""
         self._waiting.append(job)
 
+    def cancel_all(self) -> None:
+        """End every job as cancelled."""
+        for job in [*self._running, *self._waiting]:
+            job.cancelled = True
+        self._drop_cancelled()
+
     def fail_all(self, error: BaseException) -> None:
         """End every job with an error."""
         for job in [*self._running, *self._waiting]:
@@ -80,7 +85,12 @@ class Scheduler:
         """One batch: start what can start, evaluate, sample."""
         self._drop_cancelled()
         while self._free and self._waiting:
-            self._start(self._waiting.popleft())
+            job = self._waiting.popleft()
+            try:
+                self._start(job)
+            except BaseException as error:  # out of memory, say: its caller is told, the others go on
+                self._release(job)
+                job.events.put(error)
         planned = self._fill_batch()
         if not planned:
             return
@@ -191,10 +201,13 @@ class Scheduler:
         for job in jobs:
             sequence = _sequence_of(job)
             sequence.cut(len(sequence.tokens))
-        if status is Evaluation.NO_ROOM:
-            self.fail_all(
-                EngineFailed("the key/value cache is full", cause=f"it holds {self._context.tokens:,} tokens")
-            )
+        if status is Evaluation.ABORTED:
+            return
+        idle = [sequence for sequence in self._free if sequence.tokens]
+        for sequence in idle:
+            sequence.forget()
+        if not idle:  # nothing to give up but the longest reply
+            self._end(max(self._running, key=lambda job: len(job.tokens)), EndReason.CONTEXT_FULL)
 
     def _end(self, job: Job, reason: EndReason) -> None:
         self._running.remove(job)

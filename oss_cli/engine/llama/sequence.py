@@ -8,7 +8,7 @@ held is at most p - window; else a checkpoint taken at or before p must be broug
 
 from dataclasses import dataclass
 
-from oss_cli.engine.llama.context import LlamaContext
+from oss_cli.engine.llama.context import LlamaContext, SavedState
 
 _MOST_CHECKPOINTS = 32  # a turn each
 _CHECKPOINT_BUDGET_BYTES = 256 << 20  # 3.15 MB each on gpt-oss-20b, 335 MB on Gemma 3 12B: the newest always stays
@@ -19,7 +19,7 @@ class Checkpoint:
     """The windows as they were when the cache held exactly this many tokens."""
 
     length: int
-    state: bytes
+    state: SavedState
 
 
 class Sequence:
@@ -53,18 +53,20 @@ class Sequence:
             return
         if self.checkpoints and self._restore(self.checkpoints[-1]):
             return
-        self._context.remove(self.number, 0)
-        self.tokens.clear()
-        self.checkpoints.clear()
+        self.forget()
 
     def move_to(self, context: LlamaContext) -> None:
         """Take what the cache holds along to another context of the same model; where that fails, begin anew."""
-        state = self._context.save(self.number) if self.tokens else b""
+        state = self._context.save(self.number) if self.tokens else None
         self._context = context
-        if self.tokens and not (state and context.restore(self.number, state)):
-            context.remove(self.number, 0)
-            self.tokens.clear()
-            self.checkpoints.clear()
+        if self.tokens and not (state is not None and context.restore(self.number, state)):
+            self.forget()
+
+    def forget(self) -> None:
+        """Empty the cache slot."""
+        self._context.remove(self.number, 0)
+        self.tokens.clear()
+        self.checkpoints.clear()
 
     def wants_checkpoints(self) -> bool:
         """Whether this model's cache forgets, so that checkpoints are of use."""
@@ -75,7 +77,7 @@ class Sequence:
         if any(checkpoint.length == len(self.tokens) for checkpoint in self.checkpoints):
             return
         state = self._context.save_window(self.number)
-        if not state:
+        if state is None:
             return
         self.checkpoints.append(Checkpoint(len(self.tokens), state))
         while len(self.checkpoints) > 1 and self._over_budget():

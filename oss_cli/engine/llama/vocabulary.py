@@ -3,11 +3,13 @@
 import ctypes
 
 from oss_cli.engine.llama.api import C, Pointer
+from oss_cli.engine.llama.long_text import MOST_CHARACTERS, has_long_run, split_long_text
 from oss_cli.errors import EngineFailed
 
 _ATTR_UNKNOWN = 1 << 0  # llama.h, enum llama_token_attr
 _ATTR_CONTROL = 1 << 3
 _ATTR_USER_DEFINED = 1 << 4
+_USUAL_PIECE_BYTES = 256
 _VOCAB_TYPE_SPM = 1  # llama.h, enum llama_vocab_type: SentencePiece
 
 
@@ -24,7 +26,6 @@ class LlamaVocabulary:
         self.adds_bos: bool = bool(C.llama_vocab_get_add_bos(pointer)) and self.bos is not None
         self._pieces: dict[int, bytes] = {}
         self._specials: dict[str, int | None] = {}
-        self._buffer = ctypes.create_string_buffer(256)
         self._prefix: list[int] | None = None
         """On vocabularies that put a space before a text: the tokens of a line feed, which takes the space instead."""
         if C.llama_vocab_type(pointer) == _VOCAB_TYPE_SPM:
@@ -39,10 +40,10 @@ class LlamaVocabulary:
         Raises:
             EngineFailed: the text has more tokens than llama.cpp can count.
         """
-        data = text.encode("utf-8", "surrogatepass")
-        if self._prefix is None or not data:
-            return self._tokenize(data, parse_special=parse_special)
-        return self._tokenize(b"\n" + data, parse_special=parse_special)[len(self._prefix) :]
+        if len(text) <= MOST_CHARACTERS and not has_long_run(text):
+            return self._tokenize_part(text, parse_special=parse_special)
+        parts = split_long_text(text)
+        return [token for part in parts for token in self._tokenize_part(part, parse_special=parse_special)]
 
     def piece(self, token: int) -> bytes:
         """The bytes of a token, of any length; empty for control tokens. Not always whole UTF-8 characters."""
@@ -85,6 +86,12 @@ class LlamaVocabulary:
         """Whether the model ends its reply with this token."""
         return bool(C.llama_vocab_is_eog(self._pointer, token))
 
+    def _tokenize_part(self, text: str, *, parse_special: bool) -> list[int]:
+        data = text.encode("utf-8", "surrogatepass")
+        if self._prefix is None or not data:
+            return self._tokenize(data, parse_special=parse_special)
+        return self._tokenize(b"\n" + data, parse_special=parse_special)[len(self._prefix) :]
+
     def _after(self, line_feed: list[int]) -> list[int]:
         return self._tokenize(b"\na", parse_special=False)[len(line_feed) :]
 
@@ -101,8 +108,9 @@ class LlamaVocabulary:
         return buffer[:count]
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
-        length = C.llama_token_to_piece(self._pointer, token, self._buffer, len(self._buffer), 0, special)
+        buffer = ctypes.create_string_buffer(_USUAL_PIECE_BYTES)  # one a call: several threads ask
+        length = C.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, special)
         if length < 0:
-            self._buffer = ctypes.create_string_buffer(-length)
-            length = C.llama_token_to_piece(self._pointer, token, self._buffer, len(self._buffer), 0, special)
-        return self._buffer.raw[:length]
+            buffer = ctypes.create_string_buffer(-length)
+            length = C.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, special)
+        return buffer.raw[:length]
