@@ -3,34 +3,59 @@
 `--version` is answered before anything else is loaded (30 ms against 120).
 """
 
+import contextlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from oss_cli import __version__
+
+if TYPE_CHECKING:
+    from oss_cli.errors import OssError  # for its name alone
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments in (["--version"], ["-V"]):
-        sys.stdout.write(f"oss {__version__}\n")
-        return 0
-    from oss_cli.errors import ClosedPipe, ExitCode, OssError  # after --version
-    from oss_cli.terminal.console import open_console, prepare_streams  # after --version
-
-    prepare_streams()
     try:
-        status = _run_cli(arguments)
-        sys.stdout.flush()
-        return status
-    except (ClosedPipe, BrokenPipeError):
+        if arguments in (["--version"], ["-V"]):
+            print(f"oss {__version__}", flush=True)
+            return 0
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except OSError:  # of the version: everything else is written by terminal/
+        return _leave_closed_pipe()
+
+
+def run() -> None:
+    """The `oss` command."""
+    try:
+        status = main()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+    except KeyboardInterrupt:
+        status = 130
+    if _has_stuck_engine():
+        os._exit(status)  # a load that hangs in the operating system must not keep a process that was told to stop
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run one command; errors become text here."""
+    from oss_cli.errors import ClosedPipe, ExitCode, OssError  # after --version
+    from oss_cli.terminal.console import prepare_streams  # after --version
+
+    try:
+        prepare_streams()
+        return _run_cli(arguments)
+    except ClosedPipe:
         return _leave_closed_pipe()
     except OssError as error:
         if os.environ.get("OSS_DEBUG"):
             raise
-        from oss_cli.terminal.errors import show_error  # after --version
-
-        show_error(error, open_console().err)
+        _show(error)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -40,17 +65,16 @@ def main(argv: list[str] | None = None) -> int:
         return _report_bug(error)
 
 
-def run() -> None:
-    """The `oss` command."""
-    status = main()
+def _show(error: "OssError") -> None:
+    """Write an error, if there is anybody to read it."""
+    from oss_cli.errors import ClosedPipe, OutputFailed  # after --version
+    from oss_cli.terminal.console import open_console  # after --version
+    from oss_cli.terminal.errors import show_error  # only for errors
+
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        status = status or 141
-    if _has_stuck_engine():
-        os._exit(status)  # a load that hangs in the operating system must not keep a process that was told to stop
-    sys.exit(status)
+        show_error(error, open_console().err)
+    except (ClosedPipe, OutputFailed):
+        _silence(2)
 
 
 def _run_cli(arguments: list[str]) -> int:
@@ -61,18 +85,21 @@ def _run_cli(arguments: list[str]) -> int:
 
 def _leave_closed_pipe() -> int:
     """Nobody reads what we write: end like any filter, without a word, not even from Python's own last flush."""
-    from oss_cli.errors import ExitCode  # after --version
+    _silence(1)
+    return 141
 
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
-    return ExitCode.CLOSED_PIPE
+
+def _silence(descriptor: int) -> None:
+    """Let what is still written to a dead descriptor go nowhere."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _report_bug(error: Exception) -> int:
     """One line for the user; the traceback goes to the log."""
     import traceback  # 15 ms, for bugs alone
 
-    from oss_cli.errors import ExitCode  # after --version
+    from oss_cli.errors import ExitCode, OssError  # after --version
     from oss_cli.paths import find_paths  # after --version
     from oss_cli.terminal.console import open_console  # after --version
     from oss_cli.terminal.errors import show_bug  # after --version
@@ -86,7 +113,8 @@ def _report_bug(error: Exception) -> int:
         place = str(log)
     except OSError:
         place = "no log, which could not be written; OSS_DEBUG=1 shows them"
-    show_bug(f"{type(error).__name__}: {error}", place, open_console().err)
+    with contextlib.suppress(OssError):
+        show_bug(f"{type(error).__name__}: {error}", place, open_console().err)
     return ExitCode.BUG
 
 

@@ -14,6 +14,7 @@ OssError
 │   └── BadCatalogue     9  a models.toml: the entry and the field
 ├── ReplyNotValid       10
 ├── ReplyCutOff         11  the reply ended before an answer began
+├── OutputFailed         2  a full disk, or standard output is closed
 └── ClosedPipe         141  nobody reads what we write any more; ends the program without a word
 
 An error takes facts and writes three parts from them: what failed, the cause with its numbers, and the next command to
@@ -160,6 +161,15 @@ class ReplyCutOff(OssError):
     """The reply ended before an answer began."""
 
     exit_code = ExitCode.REPLY_CUT_OFF
+
+
+class OutputFailed(OssError):
+    """What we write cannot be written: a full disk, a closed stream."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, cause: str) -> None:
+        super().__init__("the output cannot be written", cause=cause)
 
 
 class ClosedPipe(OssError):

@@ -50,7 +50,7 @@ def find_paths() -> Paths:
     """$OSS_HOME's subfolders if it is set, else the platform's own places for configuration, data and caches."""
     home = os.environ.get("OSS_HOME")
     if home:
-        root = Path(home).expanduser()
+        root = Path(os.path.expanduser(home))  # noqa: PTH111 - Path.expanduser fails where a user is not known
         return Paths(config=root, data=root, cache=root / "cache")
     return Paths(
         config=platformdirs.user_config_path(_APPLICATION, appauthor=False),

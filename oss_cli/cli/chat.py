@@ -98,7 +98,7 @@ def _open_reader() -> "Iterator[Reader]":
     if sys.stdin is None:
         raise BadUsage("there is nobody to talk to", cause="standard input is closed", hint='oss run "Hello"')
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        yield PipeReader(sys.stdin)
+        yield PipeReader(sys.stdin.buffer)
         return
     from oss_cli.paths import find_paths
     from oss_cli.repl.commands import REGISTRY

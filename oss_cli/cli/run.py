@@ -1,5 +1,6 @@
 """`oss run`: one prompt, one answer."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,8 +70,8 @@ def run(
     if as_json and not dry_run:
         raise BadUsage("--json goes with --dry-run", hint='oss run --dry-run --json "Why is the sky blue?"')
     settings = wiring.load_settings(command_line)
+    choice = wiring.choose_model(settings.model)  # before the input is waited for
     messages, options = _request(settings, _with_standard_input(prompt))
-    choice = wiring.choose_model(settings.model)
     if dry_run:
         _print_prompt(choice, messages, options, as_json=as_json)
     else:
@@ -101,9 +102,11 @@ def split_model(words: list[str], model: str | None) -> tuple[str | None, str | 
     if len(words) == 2 and model is None:
         nearest = wiring.nearest_model_names(first)
         if nearest:
-            raise UnknownModel(first, nearest=nearest, hint=f'oss run {nearest[0]} "{words[1]}"')
+            raise UnknownModel(first, nearest=nearest, hint=f"oss run {nearest[0]} {shlex.quote(words[1])}")
     raise BadUsage(
-        "the prompt must be one argument", cause=f"there are {len(words)}", hint=f'oss run "{" ".join(words)}"'
+        "the prompt must be one argument",
+        cause=f"there are {len(words)}",
+        hint=f"oss run {shlex.quote(' '.join(words))}",
     )
 
 
@@ -112,6 +115,11 @@ def _request(settings: "Settings", prompt: str) -> "tuple[list[Message], ReplyOp
     from oss_cli.conversation.messages import system_message, user_message
     from oss_cli.conversation.options import ReplyOptions
 
+    for text in (prompt, settings.system or ""):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # bytes of the command line that are no letters
+            raise BadUsage("the prompt is not UTF-8 text", cause=f"character {error.start} is no letter") from error
     before = [system_message(settings.system)] if settings.system else []
     options = ReplyOptions(date=wiring.today(), sampling=settings.sampling, effort=settings.effort)
     return [*before, user_message(prompt)], options
@@ -179,10 +187,11 @@ def _answer(
         backend = wiring.open_backend(
             choice, settings, is_one_shot=True, on_progress=status.show, log=console.err.write if verbose else None
         )
-    with closing(backend), ReplyPrinter(console) as printer:
+    turn = Turn(backend, messages, options)
+    with closing(backend), ReplyPrinter(console) as printer, closing(iter(turn)) as events:
         if backend.is_plain:
             show_notice(console, f"{choice.name} has no chat format: it goes on with the text")
-        ended = printer.show(Turn(backend, messages, options))
+        ended = printer.show(events)
     if ended is not None:
         if verbose:
             console.err.write(f"seed {ended.seed} · {describe_usage(ended.usage)}\n")

@@ -1,6 +1,6 @@
 """Read a line, do what it says, show what comes; where Ctrl-C and Ctrl-D are decided."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 
 from oss_cli.errors import OssError
 from oss_cli.repl.commands import REGISTRY, Chat
@@ -40,6 +40,10 @@ class ChatLoop:
                 continue
             try:
                 goes_on = self._handle(line)
+            except KeyboardInterrupt:  # between two replies
+                if not self._reader.is_person:
+                    raise
+                continue
             except OssError as error:
                 if not self._reader.is_person:
                     raise
@@ -77,15 +81,16 @@ class ChatLoop:
         """
         with asked as turn:
             try:
-                with ReplyPrinter(self._console) as printer:
-                    printer.show(turn)
+                with ReplyPrinter(self._console) as printer, closing(iter(turn)) as events:
+                    printer.show(events)
             except KeyboardInterrupt:
                 if not self._reader.is_person:
                     raise
                 said = bool(turn.reply.content)
                 show_notice(self._console, "stopped; what was said is kept" if said else "stopped before an answer")
-        if not turn.reply.content:
-            self._reader.offer(text)
+            finally:
+                if not turn.reply.content:
+                    self._reader.offer(text)
         if turn.ended is not None:
             show_cut_off(self._console, turn.ended, has_answer=bool(turn.reply.content), more="/set max_tokens")
             show_notice(self._console, describe_usage(turn.ended.usage))

@@ -4,6 +4,8 @@ Knows nothing of sessions; the commands' names are handed in.
 """
 
 import os
+import select
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,8 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+from oss_cli.errors import ExitCode
 
 termios: ModuleType | None
 try:
@@ -38,6 +42,7 @@ class LineEditor:
             multiline=True,
             key_bindings=_bindings(),
             enable_open_in_editor=True,
+            enable_suspend=True,
             prompt_continuation=lambda width, line, wrapped: "· ".rjust(width),
         )
         self._offered = ""
@@ -45,6 +50,8 @@ class LineEditor:
     def read(self) -> str:
         """The next message or command; Enter sends, Alt-Enter or Ctrl-J begins a new line."""
         offered, self._offered = self._offered, ""
+        if offered and _has_typed_ahead():  # it would be glued to what was typed meanwhile; Up brings it back
+            offered = ""
         return self._session.prompt(FormattedText([("bold", "› ")]), default=offered)
 
     def offer(self, text: str) -> None:
@@ -52,11 +59,16 @@ class LineEditor:
         self._offered = text
 
 
+def _has_typed_ahead() -> bool:
+    return termios is not None and bool(select.select([sys.stdin], [], [], 0)[0])
+
+
 @contextmanager
 def typing_ahead() -> Iterator[None]:
     """What is typed while a reply comes is not echoed into it, and waits for the next prompt with its Enter intact.
 
-    A terminal in its usual mode would hand Enter on as Ctrl-J, which means a new line here. Ctrl-C works as ever.
+    A terminal in its usual mode would hand Enter on as Ctrl-J, which means a new line here. Ctrl-C works as ever. The
+    usual mode comes back when the block ends, also by SIGTERM; after Ctrl-Z and `fg` the quiet one does.
     """
     if termios is None or not sys.stdin.isatty():
         yield
@@ -66,11 +78,22 @@ def typing_ahead() -> Iterator[None]:
     quiet = [*usual]
     quiet[0] &= ~termios.ICRNL  # input modes
     quiet[3] &= ~(termios.ECHO | termios.ICANON)  # local modes
-    termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+
+    def be_quiet(*_: object) -> None:
+        termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+
+    be_quiet()
+    former = signal.signal(signal.SIGCONT, be_quiet), signal.signal(signal.SIGTERM, _leave)
     try:
         yield
     finally:
+        signal.signal(signal.SIGCONT, former[0])
         termios.tcsetattr(descriptor, termios.TCSADRAIN, usual)
+        signal.signal(signal.SIGTERM, former[1])
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(ExitCode.TERMINATED)
 
 
 class _CommandCompleter(Completer):

@@ -82,6 +82,6 @@ class Registry(Generic[Chat]):
         found = by_name.get(word.lower())
         if found is not None:
             return found
-        nearest = difflib.get_close_matches(word.lower(), by_name, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(word.lower(), by_name, n=1, cutoff=0.7)
         hint = f"/{by_name[nearest[0]].name}" if nearest else "/help"
         raise BadUsage(f"there is no command /{word}", hint=hint)

@@ -1,6 +1,6 @@
 """One turn: a conversation goes in, events come out, and what was said is put together on the way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from oss_cli.backends.base import Backend
@@ -23,7 +23,7 @@ class Turn:
         self.ended: TurnEnded | None = None
         """The last event; None while the reply is being made, and for good if it was stopped."""
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Generator[Event, None, None]:
         with closing(self._backend.reply(self._messages, self._options)) as events:
             for event in events:
                 self._take(event)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TextIO
 
-from oss_cli.errors import ClosedPipe
+from oss_cli.errors import ClosedPipe, OutputFailed
 from oss_cli.terminal.sanitize import visible
 
 _DIM, _RED, _BOLD, _RESET = "\x1b[2m", "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
@@ -54,6 +54,7 @@ class Stream:
 
         Raises:
             ClosedPipe: nobody reads it. Typer would make a plain BrokenPipeError an exit status of 1.
+            OutputFailed: it cannot be written for another reason.
         """
         try:
             self.file.write(text)
@@ -63,7 +64,7 @@ class Stream:
         except OSError as error:
             if error.errno == errno.EINVAL and sys.platform == "win32":  # how Windows says it
                 raise ClosedPipe from error
-            raise
+            raise OutputFailed(error.strerror or str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,13 @@ def prepare_streams() -> None:
     """Make the process write UTF-8 with plain line feeds to pipes and files, and never fail on a letter.
 
     A terminal keeps its own encoding: a letter that it lacks is shown as its code.
+
+    Raises:
+        OutputFailed: standard output is closed, as by `>&-`: an answer would be lost.
     """
+    is_closed = sys.stdout is None
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # started without it, as by `>&-` or pythonw
+        if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as we do
         stream = getattr(sys, name)
         reconfigure = getattr(stream, "reconfigure", None)
@@ -95,6 +100,8 @@ def prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
         else:
             reconfigure(encoding="utf-8", errors="replace", newline="\n")
+    if is_closed:
+        raise OutputFailed("standard output is closed")
 
 
 def _stream(file: TextIO) -> Stream:

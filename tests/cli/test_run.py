@@ -79,7 +79,7 @@ def test_a_slip_for_a_model_is_never_answered_by_another() -> None:
     assert result.stderr == (
         "error: no model is called 'gpt-oss-20'\n"
         "  nearest names: gpt-oss-20b, gpt-oss-120b\n"
-        'hint: oss run gpt-oss-20b "hi"\n'
+        "hint: oss run gpt-oss-20b hi\n"
     )
 
 
@@ -87,7 +87,7 @@ def test_a_prompt_of_several_words_has_to_be_quoted() -> None:
     result = run_oss("run", "why", "is", "the", "sky", "blue")
     assert (result.stdout, result.status) == ("", 2)
     assert result.stderr == (
-        'error: the prompt must be one argument\n  there are 5\nhint: oss run "why is the sky blue"\n'
+        "error: the prompt must be one argument\n  there are 5\nhint: oss run 'why is the sky blue'\n"
     )
 
 

@@ -79,3 +79,45 @@ def test_a_bug_of_ours_is_one_line_and_a_log(tmp_path: Path) -> None:
     assert (child.stdout, child.returncode) == ("", 1)
     assert child.stderr == f"error: this is a bug in oss: KeyError: 'lost' (the details are in {log})\n"
     assert "Traceback" in log.read_text("utf-8")
+
+
+def status_of(command: str) -> tuple[int, str]:
+    """Exit status and stderr of a shell command in which `oss` stands for the program."""
+    script = f'oss() {{ "{sys.executable}" -m oss_cli "$@"; }}; {command}'
+    child = subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return child.returncode, child.stderr
+
+
+def test_output_that_cannot_be_written_is_an_error_and_no_bug(tiny_gpt_oss: Path) -> None:
+    full = "error: the output cannot be written\n  No space left on device\n"
+    assert status_of(f"oss run -m {tiny_gpt_oss} -e low 'Hi' > /dev/full") == (2, full)
+    assert status_of("oss list > /dev/full") == (2, full)
+    closed = "error: the output cannot be written\n  standard output is closed\n"
+    assert status_of("oss list >&-") == (2, closed)
+
+
+def test_an_error_that_nobody_can_read_keeps_its_status() -> None:
+    assert status_of("oss run -m nope hi 2>/dev/full")[0] == 3
+    assert status_of("oss run -m nope hi 2>&-")[0] == 3
+
+
+def test_help_and_version_end_quietly_on_a_closed_pipe() -> None:
+    for command in ("oss --version", "oss --help", "oss run --help"):
+        assert status_of(f"sleep 0.01 | {{ {command}; exit $?; }} > >(exec >&- <&-; true)")[0] in (0, 141)
+        assert status_of(f"{{ sleep 0.2; {command}; echo $? >&2; }} | true") in ((0, "141\n"), (0, "0\n"))
+
+
+def test_odd_names_are_unknown_models_and_not_bugs() -> None:
+    assert status_of(f"oss run -m {'x' * 300} hi")[0] == 3
+    assert status_of("oss run -m '~nobody9/x.gguf' hi")[0] == 7
+    assert status_of("oss run nosuch.gguf")[0] == 7
+    assert status_of("mkfifo pipe.gguf; oss run -m pipe.gguf hi")[0] == 7
+    assert status_of("oss run -m '' hi")[0] == 7
+
+
+def test_a_script_of_turns_must_be_utf8(tiny_gpt_oss: Path) -> None:
+    assert status_of(f"printf 'Hi\\n\\xff\\n' | oss chat {tiny_gpt_oss} -e low") == (
+        2,
+        "error: standard input is not UTF-8 text\n  line 2, byte 0 is 0xff\n",
+    )
+    assert status_of("oss run $'\\xff hi'")[0] == 2

@@ -1,6 +1,7 @@
 """The real program on a real terminal: what a person sees, and what Ctrl-C and Ctrl-D do."""
 
 import stat
+import termios
 import time
 from pathlib import Path
 
@@ -161,3 +162,14 @@ def test_a_chat_with_a_base_model_is_refused(smollm2: Path, tmp_path: Path) -> N
         "  it has no chat format: it only goes on with a text\n"
         'hint: oss run -m base "Once upon a time"\n'
     )
+
+
+def test_sigterm_in_a_chat_gives_the_terminal_back(tiny_gpt_oss: Path) -> None:
+    with open_terminal("chat", str(tiny_gpt_oss)) as terminal:
+        usual = termios.tcgetattr(terminal.descriptor)
+        terminal.expect("\n›")
+        terminal.send("Say the word banana.\r")
+        terminal.expect("tokens/s")
+        terminal.child.terminate()
+        assert terminal.wait() == 143
+        assert termios.tcgetattr(terminal.descriptor)[3] == usual[3]

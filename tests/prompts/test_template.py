@@ -415,7 +415,10 @@ def test_a_reply_is_read_as_its_template_lets_the_model_think(
     ],
 )
 def test_no_part_of_a_tool_call_becomes_a_control_token(smollm2: Path, call: ToolCall) -> None:
-    template = "{% for m in messages %}{% for c in m.tool_calls %}{{ c.id }} {{ c.function.arguments | tojson }}{% endfor %}{% endfor %}"
+    template = (
+        "{% for m in messages %}{% for c in m.tool_calls %}"
+        "{{ c.id }} {{ c.function.arguments | tojson }}{% endfor %}{% endfor %}"
+    )
     vocabulary = load_header(smollm2).vocabulary
     prompt = TemplateFormat(vocabulary, template).render(
         [Message(Role.ASSISTANT, tool_calls=(call,))], RenderOptions("2026-11-23")

@@ -14,6 +14,7 @@ from oss_cli.errors import (
     EngineFailed,
     ExitCode,
     NotDownloaded,
+    OutputFailed,
     OssError,
     PromptTooLong,
     ReplyCutOff,
@@ -86,6 +87,11 @@ LOOKS: list[tuple[OssError, int, str]] = [
     ),
     (ReplyNotValid("the reply is no JSON"), 10, "error: the reply is no JSON\n"),
     (ReplyCutOff("the reply was cut off", hint="--ctx 1"), 11, "error: the reply was cut off\nhint: --ctx 1\n"),
+    (
+        OutputFailed("No space left on device"),
+        2,
+        "error: the output cannot be written\n  No space left on device\n",
+    ),
     (ClosedPipe(), 141, "error: the output is closed\n"),  # nobody is there to see it
 ]
 
