@@ -5,13 +5,25 @@ OssError
 ├── UnknownModel         3  no model of that name, and the nearest names
 ├── NotDownloaded        4  a known model that is not on this computer
 ├── DoesNotFit           5
+│   ├── ModelTooLarge    5  more memory than there is, and what to run instead
+│   ├── ContextTooLong   5  more tokens than the model was trained for
 │   └── PromptTooLong    5  more tokens than the context holds
 ├── DownloadFailed       6
+│   ├── HubUnreachable   6  no network, or nobody answers at the endpoint
+│   ├── HubBroken        6  the endpoint answers, but not as a Hub should; it is overloaded
+│   ├── AccessRefused    6  a gated, private or missing repository, or a token that is not valid
+│   ├── NotOffered       6  the repository has no such file
+│   ├── DownloadStopped  6  bytes stopped coming; those that came are kept
+│   ├── WrongBytes       6  what came is not what was promised
+│   ├── DiskTooSmall     6  no room for all of it
+│   ├── CacheNotWritable 6  the cache's folder does not let us write
+│   └── NotVerified      6  files on this disk that are not what they should be
 ├── EngineFailed         7  llama.cpp could not do it; its last log lines are the cause
 │   └── BadModelFile     7  the file is missing, cut short or not a GGUF
 ├── ServerFailed         8
 ├── BadSettings          9  config.toml or an OSS_ variable
-│   └── BadCatalogue     9  a models.toml: the entry and the field
+│   ├── BadCatalogue     9  a models.toml: the entry and the field
+│   └── CannotWrite      9  a file or folder of the user's own that cannot be written or removed
 ├── ReplyNotValid       10
 ├── ReplyCutOff         11  the reply ended before an answer began
 ├── OutputFailed         2  a full disk, or standard output is closed
@@ -95,6 +107,23 @@ class DoesNotFit(OssError):
     exit_code = ExitCode.DOES_NOT_FIT
 
 
+class ModelTooLarge(DoesNotFit):
+    """The model needs more memory than this computer has."""
+
+    def __init__(self, name: str, *, needs: str, has: str, hint: str) -> None:
+        cause = f"needs {needs}\nthere is {has}\nto try it all the same, and slowly: --gpu-layers 0"
+        super().__init__(f"{name} does not fit on this computer", cause=cause, hint=hint)
+        self.name = name
+
+
+class ContextTooLong(DoesNotFit):
+    """A context was asked for that is longer than what the model was trained for."""
+
+    def __init__(self, *, context_tokens: int, trained_tokens: int) -> None:
+        cause = f"{context_tokens:,} tokens were asked for, it was trained for {trained_tokens:,}"
+        super().__init__("the context is larger than the model's", cause=cause, hint=f"--ctx {trained_tokens}")
+
+
 class PromptTooLong(DoesNotFit):
     """The prompt needs more tokens than the context holds."""
 
@@ -113,6 +142,75 @@ class DownloadFailed(OssError):
     """Bytes could not be fetched or are not the right ones."""
 
     exit_code = ExitCode.DOWNLOAD_FAILED
+
+
+class HubUnreachable(DownloadFailed):
+    """Nobody answers where the Hub should be."""
+
+    def __init__(self, endpoint: str, reason: str, *, again: str) -> None:
+        cause = f"{reason}\nwhat is downloaded already works without a network: oss list"
+        super().__init__(f"{endpoint} cannot be reached", cause=cause, hint=f"check the network, then: {again}")
+
+
+class HubBroken(DownloadFailed):
+    """The Hub, or the mirror that stands for it, answers but does not do its work."""
+
+    def __init__(self, endpoint: str, reason: str, *, again: str, wait_s: float | None = None) -> None:
+        when = f"in {wait_s:.0f} s" if wait_s else "later"
+        super().__init__(f"{endpoint} cannot serve us now", cause=reason, hint=f"try again {when}: {again}")
+
+
+class AccessRefused(DownloadFailed):
+    """The repository is not for us, or not there: the Hub does not always say which."""
+
+
+class NotOffered(DownloadFailed):
+    """The repository holds no such file."""
+
+
+class DownloadStopped(DownloadFailed):
+    """No more bytes come; those that came are kept."""
+
+    def __init__(self, name: str, reason: str, *, kept_bytes: int, total_bytes: int, again: str) -> None:
+        cause = f"{reason}\n{format_bytes(kept_bytes)} of {format_bytes(total_bytes)} are kept"
+        super().__init__(f"the download of {name} stopped", cause=cause, hint=f"to go on from there: {again}")
+
+
+class WrongBytes(DownloadFailed):
+    """What came is not the file that was promised; it was thrown away."""
+
+    def __init__(self, name: str, *, expected: str, found: str, again: str) -> None:
+        cause = f"its SHA-256 should be {expected}\nbut what came twice has {found}; it was thrown away"
+        super().__init__(f"{name} arrived damaged", cause=cause, hint=f"try another network or mirror, then: {again}")
+
+
+class DiskTooSmall(DownloadFailed):
+    """The disk has no room for what is still to come."""
+
+    def __init__(self, folder: Path | str, *, needed_bytes: int, free_bytes: int, again: str) -> None:
+        cause = f"{format_bytes(needed_bytes)} are still to come, {format_bytes(free_bytes)} are free in {folder}"
+        hint = f"free some space, or set HF_HOME to a folder on another disk, then: {again}"
+        super().__init__("the disk is too small for this download", cause=cause, hint=hint)
+        self.needed_bytes = needed_bytes
+        self.free_bytes = free_bytes
+
+
+class NotVerified(DownloadFailed):
+    """Model files on this disk whose bytes are not the ones that were published."""
+
+    def __init__(self, problems: tuple[str, ...], *, checked_files: int, hint: str) -> None:
+        count = f"{len(problems)} of {checked_files} files" if checked_files != 1 else "the file"
+        verb = "are not what they should be" if len(problems) > 1 else "is not what it should be"
+        super().__init__(f"{count} {verb}", cause="\n".join(problems), hint=hint)
+        self.problems = problems
+
+
+class CacheNotWritable(DownloadFailed):
+    """The cache's folder, or its disk, does not let us write."""
+
+    def __init__(self, folder: Path | str, reason: str, *, again: str) -> None:
+        hint = f"set HF_HOME to a folder of your own, then: {again}"
+        super().__init__(f"{folder} cannot be written to", cause=reason, hint=hint)
 
 
 class EngineFailed(OssError):
@@ -151,6 +249,14 @@ class BadCatalogue(BadSettings):
         self.field = field
 
 
+class CannotWrite(BadSettings):
+    """A file or folder on this computer that cannot be written or removed."""
+
+    def __init__(self, path: Path | str, error: OSError, *, verb: str = "written") -> None:
+        super().__init__(f"{path} cannot be {verb}", cause=error.strerror or str(error))
+        self.path = path
+
+
 class ReplyNotValid(OssError):
     """The reply does not have the form that was asked for."""
 
@@ -179,6 +285,13 @@ class ClosedPipe(OssError):
 
     def __init__(self) -> None:
         super().__init__("the output is closed")
+
+
+def format_bytes(number: int) -> str:
+    """An amount of bytes for people: 12.1 GB, 640 MB, 12 kB."""
+    if number >= 10**9:
+        return f"{number / 1e9:.1f} GB"
+    return f"{number / 1e6:.0f} MB" if number >= 10**6 else f"{number / 1e3:.0f} kB"
 
 
 def _next_power_of_two(number: int) -> int:

@@ -41,6 +41,16 @@ class Paths:
         return self.data / "prompt-history"
 
     @property
+    def usage_file(self) -> Path:
+        """When each model was last used."""
+        return self.data / "usage.json"
+
+    @property
+    def probe_file(self) -> Path:
+        """What the last look at this computer found."""
+        return self.cache / "probe.json"
+
+    @property
     def log_file(self) -> Path:
         """The tracebacks of our own bugs."""
         return self.cache / "oss.log"

@@ -1,7 +1,25 @@
 """Plain values about machines and loads: what a computer has, what a model is shaped like, how it will be loaded."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A device beside the CPU that this build of llama.cpp can compute on."""
+
+    name: str
+    """llama.cpp's: "CUDA0", "Metal", "Vulkan1"."""
+    description: str
+    """The maker's: "NVIDIA GeForce RTX 4060 Laptop GPU"."""
+    backend: str
+    """Which part of llama.cpp drives it: "CUDA", "ROCm", "Vulkan", "MTL", "SYCL"."""
+    free_bytes: int
+    """What can be taken now; on Apple silicon, of the working-set limit that macOS sets."""
+    total_bytes: int
+    shares_ram: bool = False
+    """Its memory is the computer's own: integrated graphics and Apple silicon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,11 +27,17 @@ class Machine:
     """What this computer offers a model."""
 
     total_ram_bytes: int
-    """Physical memory, or the limit of the control group we run in when that is less."""
+    """Physical memory, or the limit of the control group we run in when that is less; 0: not known."""
     available_ram_bytes: int
     """What can be had without swapping, page cache included."""
     physical_cores: int
     """Physical (on hybrids: performance) cores that we may run on."""
+    gpus: tuple[Gpu, ...] = ()
+    """Those that the installed llama.cpp can use, not those that are built in."""
+    processor: str = ""
+    """The maker's name of it; empty when the system does not say."""
+    features: tuple[str, ...] = ()
+    """What the installed llama.cpp was built to use: "AVX2", "AVX512", "NEON", "CUDA", "METAL"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +91,14 @@ class ModelShape:
         return whole * sum(self.window_pattern) + sum(self.window_pattern[:rest])
 
 
+class KvType(StrEnum):
+    """How the cache keeps keys and values. The other types that llama.cpp has are slow or refused by some builds."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+    """Half the memory, hardly any loss."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
     """How a model file is to be loaded."""
@@ -75,10 +107,95 @@ class LoadPlan:
     """The GGUF; of a split one, its first part."""
     threads: int
     context_tokens: int | None = None
-    """None: as much as the conversation needs, up to what the model was trained for."""
+    """Fixed from the start; None: as much as the conversation needs, up to the limit."""
     gpu_layers: int = -1
-    """How many layers go to the GPU; -1: all of them. Means nothing to a build without a GPU."""
+    """How many layers go to the GPU, the last ones first, the output counted as one of them; -1: all of them.
+    Means nothing to a build without a GPU."""
     repack: bool = False
     """Copy CPU weights into a layout for faster prompts; needs the memory twice."""
     sequences: int = 1
     """How many conversations the engine holds at the same time."""
+    cpu_moe_layers: int = 0
+    """Of the layers on the GPU: how many, from layer 0 on, keep their experts on the CPU."""
+    context_limit_tokens: int | None = None
+    """The most that a context grows to when it is not fixed; None: what the model was trained for."""
+    kv_type: KvType = KvType.F16
+    batch_tokens: int = 2048
+    """Most tokens of one call."""
+    micro_batch_tokens: int = 512
+    """Tokens that are computed together. More cost memory (1.6 GB at 2048 on gpt-oss, for all of their outputs) and
+    bring nothing on a CPU."""
+    mmap: bool = True
+    """Use the file's own pages where the device can; False: copy it into memory."""
+    mlock: bool = False
+    """Keep the weights from being swapped or dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """What a load takes on one device, in bytes."""
+
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """What a load takes: on the CPU's side, and on all GPUs together."""
+
+    cpu: DeviceMemory
+    gpu: DeviceMemory
+
+    @property
+    def weights_bytes(self) -> int:
+        """The model itself; more than its file when a GPU gets a copy of the embeddings as its output matrix."""
+        return self.cpu.weights_bytes + self.gpu.weights_bytes
+
+    @property
+    def kv_bytes(self) -> int:
+        """Keys and values of a full context; where it grows, the smaller cache that it grows out of as well."""
+        return self.cpu.kv_bytes + self.gpu.kv_bytes
+
+    @property
+    def compute_bytes(self) -> int:
+        """The space that evaluating a batch works in."""
+        return self.cpu.compute_bytes + self.gpu.compute_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """Everything on every device."""
+        return self.cpu.total_bytes + self.gpu.total_bytes
+
+
+class Verdict(StrEnum):
+    """Whether a model can be run."""
+
+    FITS = "fits"
+    SLOW = "slow"
+    """Its weights fit into the memory that is built in, not into what is available: they are read from disk again and
+    again until other programs give way."""
+    TOO_LARGE = "too large"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A plan for a model on a machine, what it takes, and whether that is there."""
+
+    plan: LoadPlan
+    estimate: MemoryEstimate
+    verdict: Verdict
+    tokens_per_second: float
+    """A guess from what a token reads and what memory delivers; never measured here."""
+    sentence: str
+    """The plan for people, without a full stop."""
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest context that the plan allows."""
+        return self.plan.context_tokens or self.plan.context_limit_tokens or 0

@@ -17,6 +17,7 @@ from typing import Any
 from oss_cli.conversation.option_text import OPTION_RULES, set_option
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage
+from oss_cli.plan import KvType
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,17 @@ class Settings:
     threads: int | None = None
     """CPU threads; undecided: one for each physical core."""
     gpu_layers: int | None = None
-    """How many layers go to the GPU; undecided: all, where the build has one."""
+    """How many layers go to the GPU; undecided: as many as fit, where the build has one."""
+    cpu_moe: int | None = None
+    """Of how many layers the experts stay on the CPU; undecided: as few as possible."""
+    kv_type: KvType | None = None
+    """How the cache keeps keys and values: f16, or q8_0 in half the memory; undecided: f16."""
+    no_mmap: bool | None = None
+    """Whether the model is copied into memory instead of being used where the file's pages are."""
+    mlock: bool | None = None
+    """Whether the model is kept from being swapped out."""
+    offline: bool | None = None
+    """Whether the network is forbidden; undecided: it is used where a command needs it."""
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     """Each of its fields is a setting of its own: temperature, top_p, top_k, ..."""
 
@@ -47,10 +58,32 @@ class Settings:
 SETTING_NAMES: tuple[str, ...] = (*(f.name for f in fields(Settings) if f.name != "sampling"), *OPTION_RULES)
 """Every setting, as config.toml spells it."""
 
+SETTING_MEANINGS: dict[str, str] = {
+    "model": "the model to use when none is named",
+    "system": "instructions that stand before every conversation",
+    "effort": "how long a reasoning model may think: low, medium or high",
+    "ctx": "tokens a conversation can hold",
+    "threads": "CPU threads",
+    "gpu_layers": "how many layers go to the GPU; -1: all",
+    "cpu_moe": "of how many layers the experts stay on the CPU",
+    "kv_type": "how the cache is kept: f16, or q8_0 in half the memory",
+    "no_mmap": "true: copy the model into memory instead of mapping its file",
+    "mlock": "true: keep the model from being swapped out",
+    "offline": "true: never use the network",
+    **{name: rule.meaning for name, rule in OPTION_RULES.items()},
+}
+"""What each setting is, for people, in half a line."""
+
+_SWITCHES = ("offline", "no_mmap", "mlock")
+_SWITCH_WORDS = {
+    "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
+}  # fmt: skip
+
 _WHOLE_NUMBERS = {
     "ctx": (1, 2**31 - 1),
     "threads": (1, 512),  # ggml.h, GGML_MAX_N_THREADS; with far more of them llama.cpp aborts the process
     "gpu_layers": (-1, 2**31 - 1),
+    "cpu_moe": (0, 2**31 - 1),
 }
 """Settings that are whole numbers, and the least and the most that each may be."""
 
@@ -61,17 +94,28 @@ def load_settings(command_line: Settings, config_file: Path, environment: Mappin
     Raises:
         BadSettings: config.toml or a variable holds something that cannot be used.
     """
+    return command_line.over(read_environment(environment)).over(read_config(config_file))
+
+
+def read_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that OSS_ variables decide.
+
+    Raises:
+        BadSettings: one holds a value that it cannot have.
+    """
     environment = os.environ if environment is None else environment
-    from_environment = Settings()
+    settings = Settings()
     for name in SETTING_NAMES:
         variable = f"OSS_{name.upper()}"
         if environment.get(variable):
-            from_environment = _decide(from_environment, name, environment[variable], source=variable)
-    return command_line.over(from_environment).over(read_config(config_file))
+            settings = _decide(settings, name, environment[variable], source=variable)
+    return settings
 
 
-def read_config(path: Path) -> Settings:
+def read_config(path: Path, *, keeps_unknown: bool = False) -> Settings:
     """The settings of a config.toml; none at all if there is no such file.
+
+    keeps_unknown: pass over settings that we do not know, instead of refusing them.
 
     Raises:
         BadSettings: it cannot be read, is not TOML, or has a setting or a value that we do not know.
@@ -85,6 +129,8 @@ def read_config(path: Path) -> Settings:
     settings = Settings()
     for name, value in table.items():
         if name not in SETTING_NAMES:
+            if keeps_unknown:
+                continue
             raise _unusable(str(path), _unknown(name))
         values = value if name == "stop" and isinstance(value, list) else [value]
         for one in values:
@@ -118,6 +164,11 @@ def set_setting(settings: Settings, name: str, text: str) -> Settings:
     if name in _WHOLE_NUMBERS:
         change: dict[str, Any] = {name: _parse_whole(name, text)}
         return replace(settings, **change)
+    if name == "kv_type":
+        return replace(settings, kv_type=_parse_kv_type(text))
+    if name in _SWITCHES:
+        switched: dict[str, Any] = {name: _parse_switch(name, text)}
+        return replace(settings, **switched)
     raise _unknown(name)
 
 
@@ -133,8 +184,45 @@ def parse_effort(text: str) -> ReasoningEffort:
         raise BadUsage(f"effort cannot be {text!r}", cause="it must be low, medium or high") from error
 
 
+def check_setting_name(name: str) -> str:
+    """A setting's name as config.toml spells it; dashes and capitals are forgiven.
+
+    Raises:
+        BadUsage: there is none of that name.
+    """
+    plain = name.strip().lower().replace("-", "_")
+    if plain not in SETTING_NAMES:
+        raise _unknown(name)
+    return plain
+
+
+def nearest_setting(name: str) -> str | None:
+    """The setting that a mistyped name may have meant."""
+    # Only after a mistake: importing it takes 0.8 ms, which every start would pay.
+    from difflib import get_close_matches
+
+    plain = name.strip().lower().replace("-", "_")
+    return next(iter(get_close_matches(plain, SETTING_NAMES, n=1, cutoff=0.6)), None)
+
+
 def _unknown(name: str) -> BadUsage:
-    return BadUsage(f"there is no setting called {name!r}", cause=f"the settings are {', '.join(SETTING_NAMES)}")
+    nearest = nearest_setting(name)
+    cause = f"did you mean {nearest}?" if nearest else f"the settings are {', '.join(SETTING_NAMES)}"
+    return BadUsage(f"there is no setting called {name!r}", cause=cause)
+
+
+def _parse_kv_type(text: str) -> KvType:
+    try:
+        return KvType(text.strip().lower())
+    except ValueError as error:
+        raise BadUsage(f"kv_type cannot be {text!r}", cause="it must be f16 or q8_0") from error
+
+
+def _parse_switch(name: str, text: str) -> bool:
+    value = _SWITCH_WORDS.get(text.strip().lower())
+    if value is None:
+        raise BadUsage(f"{name} cannot be {text!r}", cause="it must be true or false")
+    return value
 
 
 def _parse_whole(name: str, text: str) -> int:
@@ -149,6 +237,8 @@ def _parse_whole(name: str, text: str) -> int:
 
 
 def _as_text(value: object, name: str, path: Path) -> str:
+    if name in _SWITCHES and isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
     raise BadSettings(

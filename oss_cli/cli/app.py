@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from oss_cli.cli import chat, models, run
+from oss_cli.cli import chat, config, doctor, manage, models, pull, run
 from oss_cli.errors import BadUsage, ClosedPipe, ExitCode
 
 app = typer.Typer(
@@ -19,6 +19,14 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("chat")(chat.chat)
 app.command("list")(models.list_models)
+app.command("show")(models.show)
+app.command("pull")(pull.pull)
+app.command("import")(manage.import_model)
+app.command("verify")(manage.verify)
+app.command("rm")(manage.rm)
+app.command("alias")(manage.alias)
+app.command("doctor")(doctor.doctor)
+app.add_typer(config.config, name="config")
 
 
 @app.callback(invoke_without_command=True)

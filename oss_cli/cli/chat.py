@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oss_cli.cli.completion import complete_model
 from oss_cli.cli.options import (
     ContextOption,
+    CpuMoeOption,
     EffortOption,
+    GpuLayersOption,
+    KvTypeOption,
     MaxTokensOption,
     MinPOption,
+    MlockOption,
     ModelOption,
+    NoMmapOption,
     PairsOption,
     RepeatPenaltyOption,
     SeedOption,
     StopOption,
     SystemOption,
     TemperatureOption,
+    ThreadsOption,
     TopKOption,
     TopPOption,
     VerboseOption,
@@ -32,13 +39,21 @@ if TYPE_CHECKING:
 
 
 def chat(
-    name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="As --model.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="As --model.", autocompletion=complete_model)
+    ] = None,
     model: ModelOption = None,
     system: SystemOption = None,
     effort: EffortOption = None,
     option: PairsOption = None,
     max_tokens: MaxTokensOption = None,
     ctx: ContextOption = None,
+    gpu_layers: GpuLayersOption = None,
+    cpu_moe: CpuMoeOption = None,
+    kv_type: KvTypeOption = None,
+    threads: ThreadsOption = None,
+    no_mmap: NoMmapOption = False,
+    mlock: MlockOption = False,
     seed: SeedOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -54,6 +69,7 @@ def chat(
     command_line = settings_from(
         option, stop, model=name or model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
+        gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
     )  # fmt: skip
     start_chat(command_line, verbose=verbose)
 

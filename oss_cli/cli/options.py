@@ -4,13 +4,20 @@ from typing import Annotated
 
 import typer
 
+from oss_cli.cli.completion import complete_model
 from oss_cli.conversation.option_text import set_option, set_option_pair
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.settings import Settings, set_setting
 
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="NAME|PATH", help="A model's name or alias (oss list), or a GGUF file."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|PATH",
+        help="A model's name or alias (oss list), or a GGUF file.",
+        autocompletion=complete_model,
+    ),
 ]
 SystemOption = Annotated[
     str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions that stand before the conversation.")
@@ -36,6 +43,23 @@ ContextOption = Annotated[
     str | None,
     typer.Option("--ctx", metavar="N", help="Tokens the conversation can hold. Default: what it needs."),
 ]
+GpuLayersOption = Annotated[
+    str | None, typer.Option("--gpu-layers", metavar="N", help="Layers on the GPU; -1: all. Default: what fits.")
+]
+CpuMoeOption = Annotated[
+    str | None,
+    typer.Option("--cpu-moe", metavar="N", help="Keep the experts of the first N layers on the CPU. Default: few."),
+]
+KvTypeOption = Annotated[
+    str | None, typer.Option("--kv-type", metavar="f16|q8_0", help="How the cache is kept; q8_0: in half the memory.")
+]
+ThreadsOption = Annotated[
+    str | None, typer.Option("--threads", metavar="N", help="CPU threads. Default: one for each physical core.")
+]
+NoMmapOption = Annotated[
+    bool, typer.Option("--no-mmap", help="Copy the model into memory instead of mapping its file.")
+]
+MlockOption = Annotated[bool, typer.Option("--mlock", help="Keep the model from being swapped out.")]
 SeedOption = Annotated[
     str | None, typer.Option("--seed", metavar="N", help="Same seed, same prompt, same build: same reply.")
 ]
@@ -58,7 +82,7 @@ VerboseOption = Annotated[
 ]
 
 
-def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **options: str | None) -> Settings:
+def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **options: str | bool | None) -> Settings:
     """The settings that a command line decides; named options win over NAME=VALUE pairs.
 
     Raises:
@@ -71,6 +95,8 @@ def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **opt
         sampling = set_option(sampling, "stop", stop)
     settings = Settings(sampling=sampling)
     for name, text in options.items():
+        if isinstance(text, bool):
+            text = "true" if text else None  # a flag that is not given decides nothing
         if text is not None:
             settings = set_setting(settings, name, text)
     return settings

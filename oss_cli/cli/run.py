@@ -8,16 +8,22 @@ import typer
 
 from oss_cli.cli.options import (
     ContextOption,
+    CpuMoeOption,
     EffortOption,
+    GpuLayersOption,
+    KvTypeOption,
     MaxTokensOption,
     MinPOption,
+    MlockOption,
     ModelOption,
+    NoMmapOption,
     PairsOption,
     RepeatPenaltyOption,
     SeedOption,
     StopOption,
     SystemOption,
     TemperatureOption,
+    ThreadsOption,
     TopKOption,
     TopPOption,
     VerboseOption,
@@ -43,6 +49,12 @@ def run(
     option: PairsOption = None,
     max_tokens: MaxTokensOption = None,
     ctx: ContextOption = None,
+    gpu_layers: GpuLayersOption = None,
+    cpu_moe: CpuMoeOption = None,
+    kv_type: KvTypeOption = None,
+    threads: ThreadsOption = None,
+    no_mmap: NoMmapOption = False,
+    mlock: MlockOption = False,
     seed: SeedOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -66,6 +78,7 @@ def run(
     command_line = settings_from(
         option, stop, model=named, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
+        gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
     )  # fmt: skip
     if as_json and not dry_run:
         raise BadUsage("--json goes with --dry-run", hint='oss run --dry-run --json "Why is the sky blue?"')

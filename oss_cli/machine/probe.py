@@ -1,5 +1,7 @@
 """What this computer has: memory and cores. Asks the operating system alone, without libraries, in about a millisecond.
 
+GPUs are not its business: which of them can be used depends on the build of llama.cpp (`engine/llama/devices.py`).
+
 Seen to work on Linux; the macOS and Windows branches follow the systems' documentation and have not been run.
 """
 
@@ -7,12 +9,12 @@ import ctypes
 import ctypes.util
 import os
 import sys
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from oss_cli.plan import Machine
 
-_CONTROL_GROUP = Path("sys/fs/cgroup")
+_CONTROL_GROUPS = Path("sys/fs/cgroup")
 _TOPOLOGY = Path("sys/devices/system/cpu")
 _PERFORMANCE_CORES = Path("sys/devices/cpu_core/cpus")  # on Intel hybrids: the list of performance cores
 
@@ -24,7 +26,12 @@ def probe_machine(root: Path = Path("/"), cpus: Set[int] | None = None) -> Machi
     """
     total, available = _memory(root)
     cores = max(1, _physical_cores(root, cpus))
-    return Machine(total_ram_bytes=total, available_ram_bytes=available, physical_cores=cores)
+    return Machine(
+        total_ram_bytes=total,
+        available_ram_bytes=available,
+        physical_cores=cores,
+        processor=_processor(root),
+    )
 
 
 def _memory(root: Path) -> tuple[int, int]:
@@ -33,21 +40,58 @@ def _memory(root: Path) -> tuple[int, int]:
         return _windows_memory()
     if sys.platform == "darwin":
         total = _sysctl("hw.memsize")
-        return total, total  # what macOS can page out is not told simply; its compressor makes most of it available
+        return total, _mac_available() or total
     fields = _read_meminfo(root / "proc/meminfo")
     total, available = fields.get("MemTotal", 0), fields.get("MemAvailable", 0)
-    group = root / _CONTROL_GROUP
-    limit = _read_number(group / "memory.max")
-    if limit is not None and 0 < limit < total:
-        used = (_read_number(group / "memory.current") or 0) - _read_page_cache(group / "memory.stat")
-        total, available = limit, min(available, max(0, limit - max(0, used)))
+    for group in _groups(root, "memory"):
+        limit, used = _read_limit(group)
+        if limit is not None and 0 < limit < total:
+            total, available = limit, min(available, max(0, limit - max(0, used)))
     return total, available
 
 
-def _read_page_cache(path: Path) -> int:
-    """Bytes that a control group's counters hold as page cache: a model file that was read once is all there."""
-    lines = (line.split() for line in _read_text(path).splitlines())
-    return sum(int(words[1]) for words in lines if words[0] in ("active_file", "inactive_file"))
+def _groups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of the control groups that limit us, the outermost first; every one of them counts.
+
+    Version 2 has one tree; version 1 one for each controller. A container sees its own group as the root of the tree,
+    a service of the system sees the whole tree and stands deep inside.
+    Source: cgroups(7); the kernel's Documentation/admin-guide/cgroup-v2.rst.
+    """
+    for line in ["0::/", f"0:{controller}:/", *_read_text(root / "proc/self/cgroup").splitlines()]:
+        _, _, rest = line.partition(":")
+        controllers, _, inside = rest.partition(":")
+        if controllers and controller not in controllers.split(","):
+            continue
+        tree = root / _CONTROL_GROUPS / (controller if controllers else "")
+        own = Path(inside.strip("/"))
+        if ".." not in own.parts:
+            yield from (tree / folder for folder in [*reversed(own.parents), own])
+
+
+def _read_limit(group: Path) -> tuple[int | None, int]:
+    """A control group's limit, and what it uses apart from the page cache: a model file read once is all there."""
+    limit = _read_number(group / "memory.max")
+    if limit is not None:
+        used = (_read_number(group / "memory.current") or 0) - _read_counters(group, "active_file", "inactive_file")
+        return limit, used
+    limit = _read_number(group / "memory.limit_in_bytes")  # version 1; without a limit it is about 2^63
+    used = _read_number(group / "memory.usage_in_bytes") or 0
+    return limit, used - _read_counters(group, "total_active_file", "total_inactive_file")
+
+
+def _read_counters(group: Path, *names: str) -> int:
+    lines = (line.split() for line in _read_text(group / "memory.stat").splitlines())
+    return sum(int(words[1]) for words in lines if len(words) == 2 and words[0] in names)
+
+
+def _processor(root: Path) -> str:
+    """The maker's name of the processor; empty where it is not told in one line."""
+    if sys.platform == "darwin":
+        return _sysctl_text("machdep.cpu.brand_string")
+    if sys.platform == "win32":
+        return ""
+    lines = (line.partition(":") for line in _read_text(root / "proc/cpuinfo").splitlines())
+    return next((name.strip() for key, _, name in lines if key.strip() == "model name"), "")
 
 
 def _physical_cores(root: Path, cpus: Set[int] | None) -> int:
@@ -64,9 +108,15 @@ def _physical_cores(root: Path, cpus: Set[int] | None) -> int:
 
 
 def _core_quota(root: Path) -> int:
-    """How many cores' worth of time the control group grants; containers have less than they see."""
-    quota, _, period = _read_text(root / _CONTROL_GROUP / "cpu.max").partition(" ")
-    if not quota.isdigit() or not period.isdigit():
+    """How many cores' worth of time the control groups grant; containers have less than they see."""
+    return min((_read_quota(group) for group in _groups(root, "cpu")), default=sys.maxsize)
+
+
+def _read_quota(group: Path) -> int:
+    quota, _, period = _read_text(group / "cpu.max").partition(" ")
+    if not quota:  # version 1; -1: no limit
+        quota, period = _read_text(group / "cpu.cfs_quota_us"), _read_text(group / "cpu.cfs_period_us")
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
         return sys.maxsize
     return max(1, int(quota) // int(period))
 
@@ -103,6 +153,15 @@ def _read_meminfo(path: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) == 3}
 
 
+def _mac_available() -> int:
+    """Memory that macOS can give without compressing or swapping: free, cached files, purgeable; 0: it does not say.
+
+    Source: xnu, osfmk/vm/vm_pageout.c and bsd/vm/vm_unix.c (the vm.page_* counters); from memory, not run.
+    """
+    pages = sum(_sysctl(f"vm.page_{kind}_count") for kind in ("free", "pageable_external", "purgeable"))
+    return pages * _sysctl("hw.pagesize")
+
+
 def _sysctl(name: str) -> int:
     """A number that macOS's kernel tells; 0 when it does not know the name."""
     value = ctypes.c_int64(0)
@@ -110,6 +169,15 @@ def _sysctl(name: str) -> int:
     library = ctypes.CDLL(ctypes.util.find_library("c"))
     status = library.sysctlbyname(name.encode(), ctypes.byref(value), ctypes.byref(size), None, ctypes.c_size_t(0))
     return value.value if status == 0 else 0
+
+
+def _sysctl_text(name: str) -> str:
+    """A text that macOS's kernel tells; empty when it does not know the name."""
+    value = ctypes.create_string_buffer(256)
+    size = ctypes.c_size_t(ctypes.sizeof(value))
+    library = ctypes.CDLL(ctypes.util.find_library("c"))
+    status = library.sysctlbyname(name.encode(), value, ctypes.byref(size), None, ctypes.c_size_t(0))
+    return value.value.decode("utf-8", "replace") if status == 0 else ""
 
 
 class _MemoryStatus(ctypes.Structure):

@@ -10,6 +10,9 @@ import pytest
 HEAVY = ("llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub", "prompt_toolkit", "numpy", "jinja2", "rich.markdown")
 
 
+SMALL = [["show", "gpt-oss-20b"], ["verify", "starter"], ["config", "show"], ["alias"], ["rm", "starter"]]
+
+
 def modules_after(*arguments: str, stdin: str = "") -> set[str]:
     """Names of the modules in a child interpreter once `oss` has run there."""
     program = (
@@ -30,7 +33,7 @@ def test_version_loads_nothing_of_the_command_line() -> None:
     assert not loaded & {"typer", "rich", "oss_cli.cli.app", "oss_cli.terminal.console", *HEAVY}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["list"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["list"]] + SMALL)
 def test_help_and_list_load_no_engine_and_no_editor(arguments: list[str]) -> None:
     loaded = modules_after(*arguments)
     assert not loaded & (set(HEAVY) - {"rich.markdown"})

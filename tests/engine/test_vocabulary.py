@@ -7,6 +7,7 @@ import pytest
 
 from oss_cli.engine.llama.model import LoadCancelled, load_header, load_model, load_vocabulary
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
+from oss_cli.plan import LoadPlan
 from oss_cli.prompts.marking import tokenize_text
 from tests.vocabulary import gpt_oss_vocabulary_path
 
@@ -85,7 +86,7 @@ def test_a_load_reports_its_progress_and_can_be_stopped(smollm2: Path) -> None:
         return share < 0.5
 
     with pytest.raises(LoadCancelled):
-        load_model(smollm2, gpu_layers=0, repack=False, on_progress=stop_half_way)
+        load_model(LoadPlan(smollm2, threads=1), on_progress=stop_half_way)
     assert shares == sorted(shares)
     assert 0.5 <= shares[-1] < 0.6
 

@@ -6,6 +6,7 @@ import pytest
 
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage, ExitCode
+from oss_cli.plan import KvType
 from oss_cli.settings import SETTING_NAMES, Settings, load_settings, parse_effort, read_config, set_setting
 
 ALL_TOML = """
@@ -15,6 +16,11 @@ effort = "high"
 ctx = 4096
 threads = 8
 gpu_layers = -1
+cpu_moe = 4
+kv_type = "q8_0"
+no_mmap = true
+mlock = true
+offline = true
 temperature = 0.5
 top_p = 0.9
 top_k = 20
@@ -32,6 +38,11 @@ ALL = Settings(
     ctx=4096,
     threads=8,
     gpu_layers=-1,
+    cpu_moe=4,
+    kv_type=KvType.Q8_0,
+    no_mmap=True,
+    mlock=True,
+    offline=True,
     sampling=SamplingOptions(
         temperature=0.5,
         top_p=0.9,
@@ -45,8 +56,8 @@ ALL = Settings(
     ),
 )
 NAMES = (
-    "the settings are model, system, effort, ctx, threads, gpu_layers, temperature, top_p, top_k, min_p, "
-    "repeat_penalty, seed, max_tokens, stop, logit_bias"
+    "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, offline, "
+    "temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
 )
 
 
@@ -78,7 +89,8 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
-        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
+        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "true",
+        "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",
     ]  # fmt: skip
     environment = {f"OSS_{name.upper()}": value for name, value in zip(SETTING_NAMES, values, strict=True)}
@@ -141,9 +153,9 @@ def test_a_bad_file_is_told_though_the_command_line_decides(config: Path) -> Non
     ("content", "problem", "cause"),
     [
         ("frob = 1", "there is no setting called 'frob'", NAMES),
-        ("Model = 'x'", "there is no setting called 'Model'", NAMES),
-        ("top-k = 1", "there is no setting called 'top-k'", NAMES),
-        ("[models]\nx = 1", "there is no setting called 'models'", NAMES),
+        ("Model = 'x'", "there is no setting called 'Model'", "did you mean model?"),
+        ("top-k = 1", "there is no setting called 'top-k'", "did you mean top_k?"),
+        ("[models]\nx = 1", "there is no setting called 'models'", "did you mean model?"),
         ("sampling = 1", "there is no setting called 'sampling'", NAMES),
         ("effort = 'none'", "effort cannot be 'none'", "it must be low, medium or high"),
         ("ctx = 0", "ctx cannot be '0'", "it must be a whole number from 1 to 2147483647"),

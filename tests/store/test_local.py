@@ -10,7 +10,7 @@ import pytest
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile, OlderRelease, load_catalogue
 from oss_cli.paths import find_paths
-from oss_cli.store.local import InstalledModel, LocalStore, hub_cache_folder, model_bytes
+from oss_cli.store.local import InstalledModel, LocalStore, Origin, hub_cache_folder, model_bytes
 
 REPOSITORY = "someone/Model-GGUF"
 
@@ -80,7 +80,9 @@ def test_the_starter_is_found_without_importing_its_package(smollm2: Path) -> No
 def test_the_starter_alone_is_installed_on_a_bare_machine(smollm2: Path) -> None:
     catalogue = load_catalogue(None)
     entry = catalogue.find("smollm2-135m")
-    assert list(LocalStore(find_paths(), catalogue).installed()) == [InstalledModel("smollm2-135m", smollm2, entry)]
+    assert list(LocalStore(find_paths(), catalogue).installed()) == [
+        InstalledModel("smollm2-135m", smollm2, entry, Origin.PACKAGE)
+    ]
 
 
 @pytest.mark.parametrize("package", ["no_such_package_here", "no_such.module", "sys", "json.decoder"])
@@ -163,23 +165,23 @@ def test_installed_models_come_in_the_catalogues_order_and_then_by_name(tmp_path
     cached, zebra, ant = put_cached("one.gguf", 4), put_own("zebra.gguf"), put_own("ant.gguf")
     assert mine.path is not None
     assert list(store_of(SPLIT, mine, ONE).installed()) == [
-        InstalledModel("mine", mine.path, mine),
-        InstalledModel("one", cached, ONE),
-        InstalledModel("ant", ant, None),
-        InstalledModel("zebra", zebra, None),
+        InstalledModel("mine", mine.path, mine, Origin.PATH),
+        InstalledModel("one", cached, ONE, Origin.HUB_CACHE),
+        InstalledModel("ant", ant, None, Origin.MODELS_FOLDER),
+        InstalledModel("zebra", zebra, None, Origin.MODELS_FOLDER),
     ]
 
 
 def test_a_file_of_our_own_folder_stands_for_the_catalogues_model_of_its_name() -> None:
     put_cached("one.gguf", 4)
     own = put_own("One.gguf")
-    assert list(store_of(ONE).installed()) == [InstalledModel("one", own, ONE)]
+    assert list(store_of(ONE).installed()) == [InstalledModel("one", own, ONE, Origin.MODELS_FOLDER)]
 
 
 def test_a_file_of_our_own_folder_may_be_called_by_an_alias() -> None:
     entry = CatalogueEntry("one", aliases=("first",), repository=REPOSITORY, files=(file("one.gguf", 4),))
     own = put_own("first.gguf")
-    assert list(store_of(entry).installed()) == [InstalledModel("first", own, entry)]
+    assert list(store_of(entry).installed()) == [InstalledModel("one", own, entry, Origin.MODELS_FOLDER)]
 
 
 def test_an_own_file_is_found_in_any_case_without_its_ending() -> None:
@@ -202,7 +204,7 @@ def test_a_split_model_in_our_folder_is_one_model_and_only_when_whole() -> None:
     store = store_of()
     assert list(store.installed()) == []
     put_own("m-00002-of-00002.gguf")
-    assert list(store.installed()) == [InstalledModel("m-00001-of-00002", first, None)]
+    assert list(store.installed()) == [InstalledModel("m", first, None, Origin.MODELS_FOLDER)]
 
 
 def test_a_models_size_is_that_of_all_its_parts(tmp_path: Path) -> None:

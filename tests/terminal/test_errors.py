@@ -4,16 +4,27 @@ import pytest
 
 from oss_cli import errors
 from oss_cli.errors import (
+    AccessRefused,
     BadCatalogue,
     BadModelFile,
     BadSettings,
     BadUsage,
+    CacheNotWritable,
+    CannotWrite,
     ClosedPipe,
+    ContextTooLong,
+    DiskTooSmall,
     DoesNotFit,
     DownloadFailed,
+    DownloadStopped,
     EngineFailed,
     ExitCode,
+    HubBroken,
+    HubUnreachable,
+    ModelTooLarge,
     NotDownloaded,
+    NotOffered,
+    NotVerified,
     OssError,
     OutputFailed,
     PromptTooLong,
@@ -21,6 +32,7 @@ from oss_cli.errors import (
     ReplyNotValid,
     ServerFailed,
     UnknownModel,
+    WrongBytes,
 )
 from oss_cli.terminal.errors import show_bug, show_error
 from tests.terminal.streams import Kind, Output
@@ -62,7 +74,61 @@ LOOKS: list[tuple[OssError, int, str]] = [
         "  the prompt takes 9,000 tokens, the context holds 8,192\n"
         "hint: shorten the prompt, or choose a model with a longer context: oss list\n",
     ),
+    (
+        ModelTooLarge("gpt", needs="63.7 GB", has="14.9 GB", hint="oss pull gpt-20b"),
+        5,
+        "error: gpt does not fit on this computer\n  needs 63.7 GB\n  there is 14.9 GB\n"
+        "  to try it all the same, and slowly: --gpu-layers 0\nhint: oss pull gpt-20b\n",
+    ),
+    (
+        ContextTooLong(context_tokens=9000, trained_tokens=8192),
+        5,
+        "error: the context is larger than the model's\n"
+        "  9,000 tokens were asked for, it was trained for 8,192\nhint: --ctx 8192\n",
+    ),
     (DownloadFailed("m.gguf is not the right file"), 6, "error: m.gguf is not the right file\n"),
+    (
+        HubUnreachable("https://hub", "connection refused", again="oss pull gpt"),
+        6,
+        "error: https://hub cannot be reached\n  connection refused\n"
+        "  what is downloaded already works without a network: oss list\nhint: check the network, then: oss pull gpt\n",
+    ),
+    (
+        HubBroken("https://hub", "it answered 429", again="oss pull gpt", wait_s=30),
+        6,
+        "error: https://hub cannot serve us now\n  it answered 429\nhint: try again in 30 s: oss pull gpt\n",
+    ),
+    (AccessRefused("org/repo is gated", hint="hf auth login"), 6, "error: org/repo is gated\nhint: hf auth login\n"),
+    (NotOffered("org/repo has no Q9"), 6, "error: org/repo has no Q9\n"),
+    (
+        DownloadStopped("m.gguf", "no byte for 120 s", kept_bytes=10**9, total_bytes=2 * 10**9, again="oss pull gpt"),
+        6,
+        "error: the download of m.gguf stopped\n  no byte for 120 s\n  1.0 GB of 2.0 GB are kept\n"
+        "hint: to go on from there: oss pull gpt\n",
+    ),
+    (
+        WrongBytes("m.gguf", expected="aa", found="bb", again="oss pull gpt"),
+        6,
+        "error: m.gguf arrived damaged\n  its SHA-256 should be aa\n"
+        "  but what came twice has bb; it was thrown away\nhint: try another network or mirror, then: oss pull gpt\n",
+    ),
+    (
+        DiskTooSmall("cache", needed_bytes=2 * 10**9, free_bytes=10**9, again="oss pull gpt"),
+        6,
+        "error: the disk is too small for this download\n  2.0 GB are still to come, 1.0 GB are free in cache\n"
+        "hint: free some space, or set HF_HOME to a folder on another disk, then: oss pull gpt\n",
+    ),
+    (
+        CacheNotWritable("cache", "Permission denied", again="oss pull gpt"),
+        6,
+        "error: cache cannot be written to\n  Permission denied\n"
+        "hint: set HF_HOME to a folder of your own, then: oss pull gpt\n",
+    ),
+    (
+        NotVerified(("m.gguf: 4 bytes too few",), checked_files=2, hint="oss pull gpt"),
+        6,
+        "error: 1 of 2 files is not what it should be\n  m.gguf: 4 bytes too few\nhint: oss pull gpt\n",
+    ),
     (
         EngineFailed("llama.cpp could not load m.gguf", cause="line one\nline two\n"),
         7,
@@ -84,6 +150,11 @@ LOOKS: list[tuple[OssError, int, str]] = [
         BadCatalogue("models.toml", entry="", field="", problem="it is no TOML"),
         9,
         "error: models.toml cannot be read\n  it is no TOML\n",
+    ),
+    (
+        CannotWrite("config.toml", PermissionError(13, "Permission denied")),
+        9,
+        "error: config.toml cannot be written\n  Permission denied\n",
     ),
     (ReplyNotValid("the reply is no JSON"), 10, "error: the reply is no JSON\n"),
     (ReplyCutOff("the reply was cut off", hint="--ctx 1"), 11, "error: the reply was cut off\nhint: --ctx 1\n"),

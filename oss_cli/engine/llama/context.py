@@ -9,12 +9,15 @@ from typing import TypeAlias
 from oss_cli.engine.llama.api import LOG, C, Pointer
 from oss_cli.engine.llama.model import LlamaModel
 from oss_cli.errors import EngineFailed
+from oss_cli.plan import KvType
 
 BATCH_TOKENS = 2048
 """Most tokens of one call."""
 MICRO_BATCH_TOKENS = 512
 """Tokens that are computed together. Larger ones cost memory (1.6 GB at 2048 on gpt-oss) and bring nothing on a CPU."""
 _FLASH_ATTENTION_AUTO = -1  # llama.h, enum llama_flash_attn_type
+_FLASH_ATTENTION_ON = 1
+_KV_TYPES = {KvType.F16: 1, KvType.Q8_0: 8}  # ggml.h, enum ggml_type
 _EVERYTHING = 0
 _PARTIAL_ONLY = 1  # llama.h, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the sliding windows and recurrent states alone
 
@@ -42,6 +45,9 @@ class ContextSize:
     """Most positions of one call whose logits are wanted. One more than this aborts the process (llama.cpp), and each
     costs vocabulary × 4 bytes × micro-batch: 1 instead of all saves 285 MiB on gpt-oss.
     """
+    kv_type: KvType = KvType.F16
+    batch_tokens: int = BATCH_TOKENS
+    micro_batch_tokens: int = MICRO_BATCH_TOKENS
 
 
 class LlamaContext:
@@ -57,7 +63,7 @@ class LlamaContext:
             raise EngineFailed(f"no context of {size.tokens:,} tokens could be made", cause=LOG.errors())
         self.pointer = pointer
         self._memory = C.llama_get_memory(pointer)
-        self._batch = C.llama_batch_init(BATCH_TOKENS, 0, 1)
+        self._batch = C.llama_batch_init(size.batch_tokens, 0, 1)
         self._used = 0
         self.tokens = min(C.llama_n_ctx(pointer), size.tokens) // size.sequences
         """Tokens that one sequence may hold; llama.cpp rounds up, and of a unified cache it tells the whole."""
@@ -65,14 +71,17 @@ class LlamaContext:
     def _parameters(self, size: ContextSize, threads: int) -> Pointer:
         parameters = C.llama_context_default_params()
         parameters.n_ctx = size.tokens
-        parameters.n_batch = BATCH_TOKENS
-        parameters.n_ubatch = MICRO_BATCH_TOKENS
+        parameters.n_batch = size.batch_tokens
+        parameters.n_ubatch = size.micro_batch_tokens
         parameters.n_seq_max = size.sequences
         parameters.kv_unified = size.sequences > 1
         parameters.n_outputs_max = size.outputs
         parameters.n_threads = threads
         parameters.n_threads_batch = threads
-        parameters.flash_attn_type = _FLASH_ATTENTION_AUTO
+        parameters.type_k = parameters.type_v = _KV_TYPES[size.kv_type]
+        # A quantised cache of values works with flash attention alone; llama.cpp refuses it otherwise.
+        is_plain = size.kv_type is KvType.F16
+        parameters.flash_attn_type = _FLASH_ATTENTION_AUTO if is_plain else _FLASH_ATTENTION_ON
         parameters.swa_full = False  # True doubles gpt-oss's cache; `sequence` keeps to the rules that False brings
         parameters.no_perf = True
         parameters.abort_callback = _abort_callback()

@@ -14,7 +14,7 @@ from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
 from oss_cli.engine.llama.model import LlamaModel, load_model
 from oss_cli.engine.llama.scheduler import Job, Scheduler
-from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, PromptTooLong
+from oss_cli.errors import BadUsage, ContextTooLong, EngineFailed, PromptTooLong
 from oss_cli.plan import LoadPlan
 
 _T = TypeVar("_T")
@@ -52,6 +52,11 @@ class LlamaEngine:
     def trained_tokens(self) -> int:
         """The longest context the model was trained for."""
         return self.model.trained_tokens
+
+    @property
+    def _limit_tokens(self) -> int:
+        """The most that a context grows to."""
+        return min(self._plan.context_limit_tokens or self.trained_tokens, self.trained_tokens)
 
     def start(self, on_progress: Callable[[float], None] | None) -> None:
         """Load the model; `open_engine` calls it. Ctrl-C while it waits stops the load."""
@@ -129,7 +134,7 @@ class LlamaEngine:
                     return EngineFailed("the model was unloaded while it answered")
 
     def _check_length(self, request: GenerationRequest) -> None:
-        limit = self._plan.context_tokens or self.trained_tokens
+        limit = self._plan.context_tokens or self._limit_tokens
         if len(request.prompt) >= limit:
             raise PromptTooLong(
                 prompt_tokens=len(request.prompt), context_tokens=limit, trained_tokens=self.trained_tokens
@@ -157,15 +162,11 @@ class LlamaEngine:
             return not self._load_cancelled
 
         plan = self._plan
-        self._model = load_model(plan.path, gpu_layers=plan.gpu_layers, repack=plan.repack, on_progress=report)
+        self._model = load_model(plan, on_progress=report)
         trained = self._model.trained_tokens
         if plan.context_tokens is not None and plan.context_tokens > trained:
             self._model.close()
-            raise DoesNotFit(
-                "the context is larger than the model's",
-                cause=f"{plan.context_tokens:,} tokens were asked for, it was trained for {trained:,}",
-                hint=f"--ctx {trained}",
-            )
+            raise ContextTooLong(context_tokens=plan.context_tokens, trained_tokens=trained)
 
     def _serve(self) -> bool:
         """Take what has come in and do one step; False: the engine is to close."""
@@ -193,9 +194,9 @@ class LlamaEngine:
     def _step(self) -> None:
         assert self._scheduler is not None and self._context is not None
         is_full = self._scheduler.longest_tokens >= self._context.tokens
-        if is_full and self._may_grow and self._context.tokens < self.trained_tokens:
+        if is_full and self._may_grow and self._context.tokens < self._limit_tokens:
             try:
-                self._enlarge(min(self._context.tokens * 2, self.trained_tokens))
+                self._enlarge(min(self._context.tokens * 2, self._limit_tokens))
             except (EngineFailed, MemoryError):  # the replies end where the context does
                 self._may_grow = False
         self._scheduler.step()
@@ -212,8 +213,12 @@ class LlamaEngine:
 
     def _enlarge(self, tokens: int) -> None:
         """Make a context of that many tokens a sequence; what an earlier one held goes along."""
-        size = ContextSize(tokens * self._plan.sequences, self._plan.sequences, outputs=self._plan.sequences)
-        context = LlamaContext(self.model, size, threads=self._plan.threads)
+        plan = self._plan
+        size = ContextSize(
+            tokens * plan.sequences, plan.sequences, outputs=plan.sequences, kv_type=plan.kv_type,
+            batch_tokens=plan.batch_tokens, micro_batch_tokens=plan.micro_batch_tokens,
+        )  # fmt: skip
+        context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:
             self._scheduler = Scheduler(context, self._plan.sequences)
         else:
@@ -234,7 +239,7 @@ class LlamaEngine:
         size = _SMALLEST_CONTEXT_TOKENS
         while size < wanted:
             size *= 2
-        return min(size, self.trained_tokens)
+        return min(size, self._limit_tokens)
 
     def _free(self) -> None:
         if self._context is not None:
@@ -250,7 +255,7 @@ def open_engine(plan: LoadPlan, on_progress: Callable[[float], None] | None = No
 
     Raises:
         EngineFailed: llama.cpp refused the file.
-        DoesNotFit: the plan's context is larger than the model's.
+        ContextTooLong: the plan's context is larger than the model's.
     """
     engine = LlamaEngine(plan)
     engine.start(on_progress)

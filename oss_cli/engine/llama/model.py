@@ -9,8 +9,10 @@ from pathlib import Path
 from oss_cli.conversation.option_text import set_option
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.llama.api import LOG, C, Pointer
+from oss_cli.engine.llama.devices import keep_experts_on_cpu
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.errors import BadUsage, EngineFailed
+from oss_cli.plan import LoadPlan
 
 _SAMPLING_KEYS = {
     "temperature": "temp",
@@ -19,7 +21,8 @@ _SAMPLING_KEYS = {
     "min_p": "min_p",
     "repeat_penalty": "penalty_repeat",
 }
-_LOAD_MODE_AUTO = -1  # llama.h, enum llama_load_mode: memory-map unless a device says that it cannot
+_LOAD_MODES = {(True, False): -1, (False, False): 0, (False, True): 2, (True, True): 3}
+"""By mmap and mlock. llama.h, enum llama_load_mode; -1 (AUTO) memory-maps unless a device says that it cannot."""
 
 
 class LoadCancelled(Exception):
@@ -88,10 +91,8 @@ class LlamaModel:
         return window
 
 
-def load_model(
-    path: Path, *, gpu_layers: int, repack: bool, on_progress: Callable[[float], bool] | None = None
-) -> LlamaModel:
-    """Load a GGUF (of a split one, the first part). Blocks.
+def load_model(plan: LoadPlan, on_progress: Callable[[float], bool] | None = None) -> LlamaModel:
+    """Load a GGUF as planned (of a split one, the first part). Blocks.
 
     on_progress: gets the share done, 0 to 1, on this thread; False from it stops the load.
 
@@ -99,10 +100,13 @@ def load_model(
         LoadCancelled: on_progress said so.
         EngineFailed: llama.cpp refused the file.
     """
+    path = plan.path
     parameters = C.llama_model_default_params()
-    parameters.load_mode = _LOAD_MODE_AUTO
-    parameters.n_gpu_layers = gpu_layers if C.llama_supports_gpu_offload() else 0
-    parameters.use_extra_bufts = repack
+    parameters.load_mode = _LOAD_MODES[plan.mmap, plan.mlock]
+    parameters.n_gpu_layers = plan.gpu_layers if C.llama_supports_gpu_offload() else 0
+    parameters.use_extra_bufts = plan.repack
+    overrides = keep_experts_on_cpu(plan.cpu_moe_layers)  # has to live until the model is loaded
+    parameters.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p) if overrides is not None else None
     cancelled = False
     failure: BaseException | None = None
 

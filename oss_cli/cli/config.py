@@ -1,0 +1,249 @@
+"""`oss config`: the settings of config.toml, shown, changed and explained."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oss_cli.cli.completion import complete_setting
+from oss_cli.errors import BadUsage, OssError
+
+if TYPE_CHECKING:
+    from oss_cli.settings import Settings
+    from oss_cli.terminal.console import Console
+    from oss_cli.toml_file import TomlFile, Value
+
+config = typer.Typer(no_args_is_help=False, help="Show and change the settings.")
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A setting: see oss config show.", autocompletion=complete_setting)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@config.callback(invoke_without_command=True)
+def bare(context: typer.Context) -> None:
+    """Show and change the settings."""
+    if context.invoked_subcommand is None:
+        show()
+
+
+@config.command("show")
+def show(as_json: JsonOption = False) -> None:
+    """Show every setting, its value, and who decided it."""
+    from oss_cli.settings import SETTING_MEANINGS
+    from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.tables import show_table
+
+    console = open_console()
+    decided = _decided()
+    unknown = _unknown_keys()
+    if as_json:
+        import json
+
+        values = {name: {"value": value, "from": source} for name, (value, source) in decided.items()}
+        console.out.write(json.dumps(values, ensure_ascii=False, sort_keys=True) + "\n")
+    else:
+        rows = [
+            (name, *((_shown(decided[name][0]), decided[name][1]) if name in decided else ("", "")), meaning)
+            for name, meaning in SETTING_MEANINGS.items()
+        ]
+        show_table(console.out, ("SETTING", "VALUE", "FROM", "MEANING"), rows)
+    for name, nearest in unknown.items():
+        meant = f"; did you mean {nearest}?" if nearest else ""
+        console.err.write(f"config.toml: there is no setting called {name!r}{meant}\n")
+
+
+@config.command("get")
+def get(name: NameArgument) -> None:
+    """Show the value in force of one setting; nothing when it is undecided."""
+    from oss_cli.settings import check_setting_name
+    from oss_cli.terminal.console import open_console
+
+    decided = _decided().get(check_setting_name(name))
+    if decided is not None:
+        open_console().out.write(f"{_shown(decided[0])}\n")
+
+
+# Numbers below zero are values, not options.
+@config.command("set", context_settings={"ignore_unknown_options": True})
+def set_value(
+    name: NameArgument,
+    values: Annotated[list[str], typer.Argument(metavar="VALUE", help="What it becomes; `stop` may have several.")],
+) -> None:
+    """Change a setting in config.toml: `oss config set model gpt-oss-20b` makes it your default."""
+    from oss_cli.settings import check_setting_name
+    from oss_cli.terminal.console import open_console
+
+    console = open_console()
+    name = check_setting_name(name)
+    if len(values) > 1 and name != "stop":
+        raise BadUsage(f"{name} has one value", cause=f"there are {len(values)}", hint=_quoted_hint(name, values))
+    value = _checked(name, values)
+    if name == "model":
+        value = _known_model(str(value), console)
+    file = _open_file()
+    file.set(name, value=value)
+    file.save()
+    _warn_of_variable(name, console)
+
+
+@config.command("unset")
+def unset(name: NameArgument) -> None:
+    """Take a setting out of config.toml."""
+    from oss_cli.settings import check_setting_name
+    from oss_cli.terminal.console import open_console
+
+    file = _open_file()
+    if file.get(name) is None:  # what we do not know can be taken out as well
+        name = check_setting_name(name)
+    if file.remove(name):
+        file.save()
+    _warn_of_variable(name, open_console())
+
+
+@config.command("edit")
+def edit() -> None:
+    """Open config.toml in your editor, and check it afterwards."""
+    import shlex
+    import subprocess
+    import sys
+
+    from oss_cli import wiring
+    from oss_cli.settings import read_config
+
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadUsage("an editor needs a terminal", hint="oss config set NAME VALUE")
+    path = wiring.config_file()
+    if not path.exists():
+        _open_file().save()
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
+    try:
+        status = subprocess.call([*shlex.split(editor, posix=os.name != "nt"), str(path)])
+    except OSError as error:
+        raise BadUsage(
+            f"{editor} cannot be started", cause=str(error.strerror), hint="EDITOR=nano oss config edit"
+        ) from error
+    if status != 0:
+        raise BadUsage(f"{editor} ended with status {status}")
+    try:
+        read_config(path)
+    except OssError as error:
+        error.hint = error.hint or "oss config edit"
+        raise
+
+
+@config.command("path")
+def path() -> None:
+    """Show where config.toml is, or would be."""
+    from oss_cli import wiring
+    from oss_cli.terminal.console import open_console
+
+    open_console().out.write(f"{wiring.config_file()}\n")
+
+
+def _decided() -> "dict[str, tuple[Value, str]]":
+    """Every setting that is decided, and where.
+
+    Raises:
+        BadSettings: config.toml or a variable holds something that cannot be used.
+    """
+    from oss_cli import wiring
+    from oss_cli.settings import SETTING_NAMES, read_config, read_environment
+
+    environment, file = read_environment(), read_config(wiring.config_file(), keeps_unknown=True)
+    decided: dict[str, tuple[Value, str]] = {}
+    for name in SETTING_NAMES:
+        for settings, source in ((environment, f"OSS_{name.upper()}"), (file, "config.toml")):
+            value = _value_of(settings, name)
+            if value is not None:
+                decided[name] = (value, source)
+                break
+    return decided
+
+
+def _value_of(settings: "Settings", name: str) -> "Value | None":
+    value = getattr(settings, name) if hasattr(settings, name) else getattr(settings.sampling, name)
+    if isinstance(value, dict):  # logit_bias, as it is written on a command line
+        return ",".join(f"{token}:{bias:g}" for token, bias in value.items())
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value is None else str(value) if isinstance(value, str) else value
+
+
+def _shown(value: "Value") -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(repr(one) for one in value) if isinstance(value, list) else str(value)
+
+
+def _unknown_keys() -> dict[str, str | None]:
+    """What config.toml holds and we do not know, and what it may have been meant to be."""
+    import tomllib
+
+    from oss_cli import wiring
+    from oss_cli.settings import SETTING_NAMES, nearest_setting
+
+    try:
+        table = tomllib.loads(wiring.config_file().read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {name: nearest_setting(name) for name in table if name not in SETTING_NAMES}
+
+
+def _checked(name: str, texts: list[str]) -> "Value":
+    """A value in the kind that config.toml keeps it in.
+
+    Raises:
+        BadUsage: it is none that the setting can have.
+    """
+    from oss_cli.settings import Settings, set_setting
+
+    settings = Settings()
+    for text in texts:
+        settings = set_setting(settings, name, text)
+    if name == "stop":
+        return texts[0] if len(texts) == 1 else texts  # as typed: an escape is read when the file is
+    value = _value_of(settings, name)
+    assert value is not None
+    return value
+
+
+def _known_model(name: str, console: "Console") -> str:
+    """A model's name as the catalogue spells it, or the absolute path of a file; a notice if it is not here.
+
+    Raises:
+        UnknownModel: nothing is called that.
+        BadModelFile: there is no such file.
+    """
+    from oss_cli import wiring
+    from oss_cli.errors import NotDownloaded
+
+    try:
+        choice = wiring.choose_model(name)
+    except NotDownloaded as error:
+        console.err.write(f"{error.message} yet: {error.hint}\n")
+        return error.name
+    is_named = wiring.is_model_name(name) and not os.path.isfile(os.path.expanduser(name))  # noqa: PTH111, PTH113 - as in wiring
+    # Not resolve(): a link may be what is meant to be kept.
+    return choice.name if is_named else os.path.abspath(choice.path)  # noqa: PTH100 - as said
+
+
+def _open_file() -> "TomlFile":
+    from oss_cli import wiring
+    from oss_cli.settings import SETTING_MEANINGS
+    from oss_cli.toml_file import TomlFile
+
+    lines = ["# The settings of oss: NAME = VALUE, texts in quotes. `oss config show` tells which are in force.", "#"]
+    lines += [f"# {name:15} {meaning}" for name, meaning in SETTING_MEANINGS.items()]
+    return TomlFile(wiring.config_file(), beginning="\n".join(lines) + "\n")
+
+
+def _warn_of_variable(name: str, console: "Console") -> None:
+    variable = f"OSS_{name.upper()}"
+    if os.environ.get(variable):
+        console.err.write(f"{variable} is set, and wins over config.toml\n")
+
+
+def _quoted_hint(name: str, values: list[str]) -> str:
+    return f'oss config set {name} "{" ".join(values)}"'

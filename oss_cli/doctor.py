@@ -1,0 +1,110 @@
+"""Looks at everything that `oss doctor` tells of: asks the system, llama.cpp, the disks and the Hub.
+
+Beside `wiring` the other module that knows several rooms. What the findings mean is said in `machine/checkup.py`.
+"""
+
+import platform
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from oss_cli import wiring
+from oss_cli.errors import EngineFailed
+from oss_cli.http import HttpClient, HttpTrouble
+from oss_cli.machine.checkup import Build, Checkup, HubAnswer, ModelFit, Place, Python
+from oss_cli.machine.fit import fit
+from oss_cli.machine.graphics import Advice, advise, find_system_gpus, has_avx2
+from oss_cli.machine.probe import probe_machine
+from oss_cli.paths import find_paths
+from oss_cli.plan import Machine
+from oss_cli.store.hub import find_token
+from oss_cli.store.local import hub_cache_folder
+
+_HUB_TIMEOUT_S = 3.0
+
+
+def check_up() -> Checkup:
+    """Look at everything; keeps the probe on disk. Takes up to 3 s for the Hub and 3 s for nvidia-smi.
+
+    Raises:
+        BadSettings: the settings or a models.toml cannot be read.
+    """
+    build, machine = _look_at_build()
+    system_gpus = find_system_gpus()
+    if not build.problem:
+        wiring.keep_probe(machine)
+    return Checkup(
+        python=Python(platform.python_version(), sys.executable, platform.platform()),
+        build=build,
+        machine=machine,
+        system_gpus=system_gpus,
+        advice=advise(system_gpus),
+        has_avx2=has_avx2(),
+        places=_look_at_places(),
+        hub=_ask_hub(),
+        has_token=find_token() is not None,
+        models=_fit_models(machine),
+    )
+
+
+def _look_at_build() -> tuple[Build, Machine]:
+    machine = probe_machine()
+    try:
+        from oss_cli.engine.llama import devices  # where llama.cpp cannot be loaded, this is what says so
+    except EngineFailed as error:
+        problem = f"{error.message}: {error.cause}"
+        cure = Advice("cpu", "").command(sys.executable, "")
+        return Build("", (), can_offload=False, problem=problem, cure=cure), machine
+    features = devices.list_features()
+    machine = replace(machine, gpus=devices.list_gpus(), features=features)
+    return Build(devices.build_version(), features, devices.can_offload()), machine
+
+
+def _look_at_places() -> tuple[Place, ...]:
+    paths = find_paths()
+    folders = {
+        "downloads": hub_cache_folder(),
+        "own models": paths.models,
+        "settings": paths.config_file,
+        "cache": paths.cache,
+    }
+    return tuple(Place(label, str(folder), _free_bytes(folder)) for label, folder in folders.items())
+
+
+def _free_bytes(path: Path) -> int | None:
+    """Free space where a folder is, or will be."""
+    existing = next((folder for folder in (path, *path.parents) if folder.exists()), None)
+    try:
+        return shutil.disk_usage(existing).free if existing is not None else None
+    except OSError:
+        return None
+
+
+def _ask_hub() -> HubAnswer:
+    endpoint = wiring.hub_endpoint()
+    forbidden = wiring.find_offline_switch()
+    if forbidden is not None:
+        return HubAnswer(endpoint, None, forbidden_by=forbidden)
+    client = HttpClient(1, read_timeout_s=_HUB_TIMEOUT_S)
+    started = time.monotonic()
+    try:
+        with client.get(f"{endpoint}/api/models?limit=1", {}) as answer:
+            took = time.monotonic() - started
+            problem = f"it answers HTTP {answer.status}" if answer.status >= 500 else ""
+    except HttpTrouble as trouble:
+        return HubAnswer(endpoint, None, problem=trouble.reason)
+    finally:
+        client.close()
+    return HubAnswer(endpoint, None if problem else took, problem=problem)
+
+
+def _fit_models(machine: Machine) -> tuple[ModelFit, ...]:
+    catalogue = wiring.open_catalogue()
+    store = wiring.open_store(catalogue)
+    return tuple(
+        ModelFit(entry.name, entry.total_bytes, store.find(entry) is not None, fit(entry.shape, machine))
+        for entry in catalogue
+        if entry.shape is not None
+    )

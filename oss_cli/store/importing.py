@@ -1,0 +1,279 @@
+"""Bringing a GGUF from elsewhere on this computer into our models folder: by link where that can be, else by copy.
+
+Knows what ollama and LM Studio leave on disk. Shows nothing; progress goes to a callback.
+"""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile
+from oss_cli.errors import BadModelFile, BadUsage, CannotWrite, DiskTooSmall
+from oss_cli.store.gguf import GgufHeader, read_model, shard_paths
+from oss_cli.store.gguf.files import read_header
+from oss_cli.store.local import own_name
+from oss_cli.store.verify import hash_file
+
+_CHUNK_BYTES = 4 << 20
+_OLLAMA_BLOB = re.compile(r"sha256[-:]([0-9a-f]{64})")
+_NO_MODELS = {"mmproj": "a projector for images", "adapter": "an adapter (LoRA)", "vocab": "a vocabulary alone"}
+
+OnBytes = Callable[[int], None]
+
+
+class Method(StrEnum):
+    """How a file gets into our folder."""
+
+    HARD_LINK = "hard link"
+    SYMLINK = "symbolic link"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model that could be imported."""
+
+    files: tuple[Path, ...]
+    """In order; of a split model, its parts."""
+    title: str
+    """The name in its header; may be empty."""
+
+    @property
+    def total_bytes(self) -> int:
+        """All files together."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of it."""
+
+    files: tuple[Path, ...]
+    method: Method
+
+
+def examine(path: Path) -> Source:
+    """Look at a GGUF, find the other parts of a split one, and refuse what cannot be used.
+
+    Raises:
+        BadModelFile: there is no such file, it is no whole GGUF, no model of its own, or in ollama's form of gpt-oss.
+        BadUsage: it is a folder.
+    """
+    if path.is_dir():
+        raise _folder_error(path)
+    header = read_header(path)
+    refuse_ollama_form(header, path)
+    files = shard_paths(path, header)
+    header = read_model(files[0])
+    kind = header.metadata.get("general.type")
+    what = _NO_MODELS.get(str(kind)) or (_NO_MODELS["mmproj"] if header.architecture == "clip" else None)
+    if what is not None:
+        raise BadModelFile(path, "is no model of its own", cause=f"it is {what}")
+    title = header.metadata.get("general.name")
+    return Source(files, title if isinstance(title, str) else "")
+
+
+def refuse_ollama_form(header: GgufHeader, path: Path) -> None:
+    """Refuse the gpt-oss of ollama's own library: its tensors have names that llama.cpp does not know.
+
+    Raises:
+        BadModelFile: it is one.
+    Source: llama.cpp's compatibility layer in ollama, llama-ollama-compat.cpp (2026-08).
+    """
+    if header.architecture != "gptoss":
+        return
+    size = "120b" if (header.whole("gptoss.block_count") or 0) > 24 else "20b"
+    raise BadModelFile(
+        path, "is gpt-oss in a form that only ollama reads",
+        cause="its architecture is called gptoss and its tensors have other names; it would have to be written anew",
+        hint=f"oss pull gpt-oss-{size}",
+    )  # fmt: skip
+
+
+def recognise(source: Source, catalogue: Catalogue, on_bytes: OnBytes) -> CatalogueEntry | None:
+    """The catalogue's model with exactly these bytes. Hashes the files only when all their sizes are right."""
+    sizes = [path.stat().st_size for path in source.files]
+    hashes: list[str] = []
+    for entry in catalogue:
+        for release in (entry.files, *(older.files for older in entry.also)):
+            if [file.bytes for file in release] != sizes:
+                continue
+            hashes = hashes or [hash_file(path, on_bytes) for path in source.files]
+            if [file.sha256 for file in release] == hashes:
+                return entry
+    return None
+
+
+def default_name(source: Source) -> str:
+    """What to call a model when nobody says: by its file's name, or by its header's where the file is a blob.
+
+    Raises:
+        BadUsage: neither has a name.
+    """
+    first = source.files[0]
+    if not _OLLAMA_BLOB.fullmatch(first.name):
+        return own_name(first) if first.suffix.lower() == ".gguf" else first.name
+    name = re.sub(r"[^a-z0-9._]+", "-", source.title.lower()).strip("-.")
+    if not name:
+        raise BadUsage("the model needs a name", cause="its header has none", hint=f"oss import {first} --name NAME")
+    return name
+
+
+def place(source: Source, folder: Path, name: str, method: Method | None, on_bytes: OnBytes) -> Imported:
+    """Bring all files into our folder under a name; all of them or none.
+
+    method: None: a hard link, or a symbolic link where the system forbids that, or a copy from another disk.
+
+    Raises:
+        BadUsage: a hard link was asked for and cannot be.
+        DiskTooSmall: a copy needs more than is free.
+        CannotWrite: the system refuses.
+    """
+    targets = [folder / part for part in _target_names(name, len(source.files))]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        method = method or _choose(source.files[0], folder)
+        if method is Method.COPY:
+            _check_space(source, folder, name)
+        done: list[Path] = []
+        try:
+            for origin, target in zip(source.files, targets, strict=True):
+                _place(origin, target, method, on_bytes)
+                done.append(target)
+        except BaseException:  # Ctrl-C as well: half a split model is worth nothing
+            for target in done:
+                target.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise CannotWrite(folder, error) from error
+    return Imported(tuple(targets), method)
+
+
+def find_elsewhere(file: ModelFile) -> Path | None:
+    """A file of exactly this hash by name, or size and name, among what ollama and LM Studio have; not hashed yet."""
+    for store in ollama_stores():
+        blob = store / "blobs" / f"sha256-{file.sha256}"
+        if _has_size(blob, file.bytes):
+            return blob
+    name = Path(file.name).name
+    for found in lm_studio_folder().glob(f"*/*/{name}"):
+        if _has_size(found, file.bytes):
+            return found
+    return None
+
+
+def ollama_stores() -> Iterator[Path]:
+    """Where ollama keeps models. Source: ollama, envconfig/config.go; its Linux service has a user of its own."""
+    explicit = os.environ.get("OLLAMA_MODELS")
+    if explicit:
+        yield Path(explicit).expanduser()
+    yield Path.home() / ".ollama" / "models"
+    yield Path("/usr/share/ollama/.ollama/models")
+
+
+def lm_studio_folder() -> Path:
+    """Where LM Studio keeps models."""
+    return Path.home() / ".lmstudio" / "models"
+
+
+def _folder_error(folder: Path) -> BadUsage:
+    found = sorted(path for path in folder.rglob("*.gguf") if path.is_file())[:8]
+    if not found:
+        return BadUsage(f"{folder} is a folder without a GGUF", hint="oss import model.gguf")
+    listed = "\n".join(str(path) for path in found)
+    return BadUsage(f"{folder} is a folder", cause=f"it holds\n{listed}", hint=f"oss import {found[0]}")
+
+
+def _target_names(name: str, parts: int) -> list[str]:
+    if parts == 1:
+        return [f"{name}.gguf"]
+    # llama.cpp finds the parts by these names (llama_split_path).
+    return [f"{name}-{number:05}-of-{parts:05}.gguf" for number in range(1, parts + 1)]
+
+
+def _choose(origin: Path, folder: Path) -> Method:
+    """A hard link costs nothing and survives the original; another disk may be pulled out, so it is copied from."""
+    if origin.stat().st_dev != folder.stat().st_dev:
+        return Method.COPY
+    probe = folder / f".{os.getpid()}.probe"
+    probe.unlink(missing_ok=True)
+    try:
+        probe.hardlink_to(origin.resolve())
+    except OSError as error:
+        # Linux refuses links to files of others (protected_hardlinks): ollama's service has a user of its own.
+        if error.errno in (errno.EPERM, errno.EACCES) and _can_symlink(probe, origin):
+            return Method.SYMLINK
+        return Method.COPY
+    finally:
+        probe.unlink(missing_ok=True)
+    return Method.HARD_LINK
+
+
+def link_method(source: Source, folder: Path) -> Method:
+    """The link that can be had: hard, else symbolic.
+
+    Raises:
+        CannotWrite: our folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        method = _choose(source.files[0], folder)
+    except OSError as error:
+        raise CannotWrite(folder, error) from error
+    return Method.HARD_LINK if method is Method.HARD_LINK else Method.SYMLINK
+
+
+def _can_symlink(probe: Path, origin: Path) -> bool:
+    try:
+        probe.symlink_to(origin)
+    except OSError:
+        return False
+    return True
+
+
+def _place(origin: Path, target: Path, method: Method, on_bytes: OnBytes) -> None:
+    if target.is_symlink() and not target.exists():
+        target.unlink()  # its file has been taken away, by `ollama rm` for one
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))  # a copy would take its place
+    origin = origin.resolve()
+    if method is Method.HARD_LINK:
+        target.hardlink_to(origin)
+    elif method is Method.SYMLINK:
+        target.symlink_to(origin)
+    else:
+        _copy(origin, target, on_bytes)
+
+
+def _copy(origin: Path, target: Path, on_bytes: OnBytes) -> None:
+    """A copy that appears under its name once it is whole."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with origin.open("rb", buffering=0) as source, temporary.open("xb") as copy:
+            while chunk := source.read(_CHUNK_BYTES):
+                copy.write(chunk)
+                on_bytes(len(chunk))
+            copy.flush()
+            os.fsync(copy.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_space(source: Source, folder: Path, name: str) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if source.total_bytes > free_bytes:
+        again = f"oss import {source.files[0]} --name {name}"
+        raise DiskTooSmall(folder, needed_bytes=source.total_bytes, free_bytes=free_bytes, again=again)
+
+
+def _has_size(path: Path, expected_bytes: int) -> bool:
+    try:
+        return path.stat().st_size == expected_bytes
+    except OSError:
+        return False
