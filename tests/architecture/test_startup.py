@@ -1,6 +1,7 @@
 """What each command loads: module names, not milliseconds, which a busy machine would bend."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,18 @@ def test_a_run_on_harmony_loads_neither_numpy_nor_jinja2(tiny_gpt_oss: Path) -> 
     loaded = modules_after("run", "-m", str(tiny_gpt_oss), "-e", "low", "--temperature", "0", "Say the word banana.")
     assert "llama_cpp.llama_cpp" in loaded
     assert not loaded & {"llama_cpp", "numpy", "jinja2", "huggingface_hub", "prompt_toolkit", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("given", "spin_count"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_waiting_threads_leave_the_cores_to_others_unless_the_user_says_otherwise(
+    given: dict[str, str], spin_count: str | None
+) -> None:
+    program = "import os, oss_cli.engine.llama.api; print(os.environ.get('GOMP_SPINCOUNT'))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))}
+    child = subprocess.run(
+        [sys.executable, "-c", program], env={**environment, **given}, capture_output=True, text=True, check=True
+    )
+    assert child.stdout.strip() == str(spin_count)

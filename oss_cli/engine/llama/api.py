@@ -6,6 +6,7 @@ Only the module of bindings is loaded: the package's own `__init__` pulls in num
 
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections import deque
@@ -19,8 +20,18 @@ Pointer: TypeAlias = Any
 """A C pointer, structure or module as ctypes gives it."""
 
 
+_SPIN_COUNT = "1000"
+"""How often GNU OpenMP's threads look for work before they sleep: what it chooses itself for more threads than cores.
+
+Its default, 300,000, makes processes that share cores wait for each other: three runs of SmolLM2 at once on 2 cores
+took 54 s instead of 2.8 s. Alone, the difference is within the noise (tests/bench/README.md).
+"""
+
+
 def _load_bindings() -> Pointer:
     """The module `llama_cpp.llama_cpp`, without running `llama_cpp/__init__.py`."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)  # read once, when the library is loaded
     if "llama_cpp" in sys.modules:
         return importlib.import_module("llama_cpp.llama_cpp")
     spec = importlib.util.find_spec("llama_cpp")
