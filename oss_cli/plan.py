@@ -1,6 +1,6 @@
 """Plain values about machines and loads: what a computer has, what a model is shaped like, how it will be loaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -199,3 +199,17 @@ class Fit:
     def context_tokens(self) -> int:
         """The longest context that the plan allows."""
         return self.plan.context_tokens or self.plan.context_limit_tokens or 0
+
+
+def differences(told: ModelShape, real: ModelShape) -> list[str]:
+    """Where a shape that was told beforehand is not the model's own, a line each. Bytes may be 2 % off: estimates need
+    no more, and a catalogue may have to estimate them itself.
+    """
+    lines = []
+    for one in fields(ModelShape):
+        before, after = getattr(told, one.name), getattr(real, one.name)
+        if one.name.endswith("_bytes") and abs(before - after) <= 0.02 * real.tensor_bytes:
+            continue
+        if before != after:
+            lines.append(f"{one.name} is {after}, not {before}")
+    return lines

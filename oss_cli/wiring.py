@@ -505,7 +505,16 @@ def _may_fit(model: "InstalledModel", machine: "Machine") -> bool:
     """Whether a model fits; of one that the catalogue does not know, its size alone counts."""
     if model.entry is not None and model.entry.shape is not None:
         return _fits(model.entry, machine)
-    return _weights_bytes(model.path) <= machine.total_ram_bytes * _LARGEST_SHARE
+    return _begins_as_gguf(model.path) and _weights_bytes(model.path) <= machine.total_ram_bytes * _LARGEST_SHARE
+
+
+def _begins_as_gguf(path: Path) -> bool:
+    """Whether a file may be a model at all: one bad file must not stand in the way of those that are."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except OSError:
+        return False
 
 
 def _fits(entry: "CatalogueEntry", machine: "Machine", *, easily: bool = False) -> bool:

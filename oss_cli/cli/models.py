@@ -87,6 +87,7 @@ def _look_at(name: str) -> "tuple[str, dict[str, str], ModelShape | None]":
         BadModelFile: the file is no usable GGUF.
     """
     from oss_cli import wiring
+    from oss_cli.plan import differences
     from oss_cli.store.gguf import read_model, shape
     from oss_cli.store.local import model_bytes
     from oss_cli.terminal.model_card import describe_header
@@ -108,8 +109,11 @@ def _look_at(name: str) -> "tuple[str, dict[str, str], ModelShape | None]":
         "file": str(choice.path),
         "size": format_bytes(model_bytes(choice.path)),
     }
+    real = shape(header)
+    if choice.entry is not None and choice.entry.shape is not None:
+        facts["catalogue errs"] = "\n".join(differences(choice.entry.shape, real))
     # What our catalogue says is tidier than what the file's maker wrote into it.
-    return choice.name, describe_header(header) | {label: text for label, text in facts.items() if text}, shape(header)
+    return choice.name, describe_header(header) | {label: text for label, text in facts.items() if text}, real
 
 
 def _look_at_repository(name: str) -> "tuple[str, dict[str, str], ModelShape | None]":

@@ -84,7 +84,7 @@ def run(
         raise BadUsage("--json goes with --dry-run", hint='oss run --dry-run --json "Why is the sky blue?"')
     settings = wiring.load_settings(command_line)
     choice = wiring.choose_model(settings.model)  # before the input is waited for
-    messages, options = _request(settings, _with_standard_input(prompt))
+    messages, options = _request(settings, _with_standard_input(prompt, named))
     if dry_run:
         _print_prompt(choice, messages, options, as_json=as_json)
     else:
@@ -138,7 +138,7 @@ def _request(settings: "Settings", prompt: str) -> "tuple[list[Message], ReplyOp
     return [*before, user_message(prompt)], options
 
 
-def _with_standard_input(prompt: str | None) -> str:
+def _with_standard_input(prompt: str | None, model: str | None) -> str:
     """Standard input, if it is no terminal, then the prompt.
 
     Raises:
@@ -147,7 +147,8 @@ def _with_standard_input(prompt: str | None) -> str:
     piped = "" if _standard_input_is_a_terminal() else _read_standard_input()
     parts = [part for part in (piped.rstrip("\n"), prompt or "") if part.strip()]
     if not parts:
-        raise BadUsage("there is no prompt", hint='oss run "Why is the sky blue?"')
+        named = f" -m {shlex.quote(model)}" if model else ""
+        raise BadUsage("there is no prompt", hint=f'oss run{named} "Why is the sky blue?"')
     return "\n\n".join(parts)
 
 

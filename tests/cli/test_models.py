@@ -182,3 +182,11 @@ def test_a_repository_is_not_looked_for_offline(monkeypatch: pytest.MonkeyPatch)
     result = run_oss("show", "org/model-GGUF")
     assert (result.stdout, result.status) == ("", 4)
     assert result.stderr.startswith("error: org/model-GGUF is not on this computer\n")
+
+
+def test_show_holds_the_catalogues_shape_against_the_file(tmp_path: Path) -> None:
+    assert "catalogue errs" not in run_oss("show", "smollm2-135m").stdout
+    models = tmp_path / "oss-home" / "models.toml"
+    models.parent.mkdir(exist_ok=True)
+    models.write_text("[models.smollm2-135m.shape]\nlayers = 31\n", "utf-8")
+    assert "  catalogue errs layers is 30, not 31\n" in run_oss("show", "smollm2-135m").stdout

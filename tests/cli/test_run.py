@@ -219,3 +219,11 @@ def test_run_leaves_nothing_on_disk_but_the_date_of_its_use(tmp_path: Path) -> N
     run_oss("run", "--max-tokens", "1", "Hello")
     assert [path.name for path in (tmp_path / "oss-home").rglob("*")] == ["usage.json"]
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_file_that_is_no_model_does_not_stand_in_the_way_of_those_that_are(tmp_path: Path) -> None:
+    folder = tmp_path / "oss-home" / "models"
+    folder.mkdir(parents=True)
+    (folder / "zeros.gguf").write_bytes(bytes(200_000_000))
+    result = run_oss("run", "Hi", "--temperature", "0")
+    assert (result.stdout, result.status) == ("Hello! How can I help you today?\n", 0)
