@@ -1,17 +1,21 @@
-"""Speed of decoding: llama.cpp's bare loop and `oss run`'s whole path, alternately in one process on one file.
+"""Speed of decoding: llama.cpp's bare loop and `oss run`'s whole path, alternately on one file.
 
     python -m tests.bench.decode [GGUF] [--tokens 256] [--rounds 7] [--threads 2]
 
 The bare loop calls llama_decode and llama_sampler_sample and does nothing else. `oss` goes through engine, thread,
-scheduler, detokenizer, reader, turn and printer, down to writing each piece to /dev/null. Both sample the same greedy
-tokens with the model's control tokens forbidden; that they are the same is checked. Prints a line for each, and their
-ratio by medians; figures of one run on one machine are comparable with each other and with nothing else.
+scheduler, detokenizer, reader, turn and printer, down to writing each piece to /dev/null. Each runs in a process of its
+own: two loops in one have two pools of threads, and OpenMP slows both down. Both sample the same greedy tokens with the
+model's control tokens forbidden; that they are the same is checked. Prints a line for each, and their ratio by medians;
+figures of one run on one machine are comparable with each other and with nothing else.
 """
 
 import argparse
 import importlib.util
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -24,12 +28,14 @@ from oss_cli.engine.base import EngineEvent, GenerationRequest, Sampled
 from oss_cli.engine.llama.api import C
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
 from oss_cli.engine.llama.engine import LlamaEngine, open_engine
+from oss_cli.engine.llama.model import load_model
 from oss_cli.engine.llama.sampling import SamplerChain
+from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.plan import LoadPlan
-from oss_cli.prompts.base import PromptFormat
 from oss_cli.session.turn import Turn
 from oss_cli.terminal.console import Console, Stream
 from oss_cli.terminal.reply import ReplyPrinter
+from oss_cli.wiring import choose_format
 
 PROMPT = "Write a long story about a king and his horse."
 CONTEXT_TOKENS = 4096
@@ -37,27 +43,29 @@ CONTEXT_TOKENS = 4096
 
 def main() -> None:
     arguments = _read_arguments()
-    engine = open_engine(LoadPlan(arguments.gguf, threads=arguments.threads, context_tokens=CONTEXT_TOKENS))
-    sampling = _sampling(engine, arguments.tokens)
-    recording = RecordingEngine(engine)
-    backend = LocalBackend(recording, _format(engine), LocalModel("bench", PLAIN_SAMPLING))
-    prompt = render_prompt(_format(engine), [user_message(PROMPT)], _options(sampling)).tokens
-    context = LlamaContext(engine.model, ContextSize(CONTEXT_TOKENS), threads=arguments.threads)
-    bare: list[float] = []
-    ours: list[float] = []
-    for number in range(arguments.rounds + 1):
-        bare_speed, bare_tokens = _bare_loop(context, prompt, sampling)
-        our_speed = _oss(backend, sampling)
-        assert recording.tokens == bare_tokens, "the two loops must sample the same tokens"
-        if number > 0:  # the first round warms caches
-            bare.append(bare_speed)
-            ours.append(our_speed)
+    if arguments.role is not None:
+        speed, tokens = (_bare if arguments.role == "bare" else _oss)(arguments)
+        print(json.dumps([speed, tokens]))
+        return
+    speeds: dict[str, list[float]] = {"bare": [], "oss": []}
+    for _ in range(arguments.rounds):
+        results = {role: _child(role, arguments) for role in speeds}
+        assert results["bare"][1] == results["oss"][1], "the two loops must sample the same tokens"
+        for role, (speed, _tokens) in results.items():
+            speeds[role].append(speed)
     print(f"{arguments.gguf.name}: {arguments.tokens} tokens, {arguments.rounds} rounds, {arguments.threads} threads")
-    for name, speeds in (("bare C loop", bare), ("oss run", ours)):
-        print(f"  {name:12} {statistics.median(speeds):8.1f} tokens/s  ({min(speeds):.1f} to {max(speeds):.1f})")
-    print(f"  ratio        {statistics.median(ours) / statistics.median(bare):8.3f}")
-    context.close()
-    backend.close()
+    for name, role in (("bare C loop", "bare"), ("oss run", "oss")):
+        middle, all_of_it = statistics.median(speeds[role]), speeds[role]
+        print(f"  {name:12} {middle:8.1f} tokens/s  ({min(all_of_it):.1f} to {max(all_of_it):.1f})")
+    print(f"  ratio        {statistics.median(speeds['oss']) / statistics.median(speeds['bare']):8.3f}")
+
+
+def _child(role: str, arguments: argparse.Namespace) -> tuple[float, list[int]]:
+    command = [sys.executable, "-m", "tests.bench.decode", str(arguments.gguf), "--role", role]
+    command += ["--tokens", str(arguments.tokens), "--threads", str(arguments.threads)]
+    child = subprocess.run(command, capture_output=True, text=True, check=True)
+    speed, tokens = json.loads(child.stdout)
+    return speed, tokens
 
 
 class RecordingEngine:
@@ -82,46 +90,49 @@ class RecordingEngine:
         self._engine.close()
 
 
-def _bare_loop(context: LlamaContext, prompt: list[int], sampling: SamplingOptions) -> tuple[float, list[int]]:
+def _bare(arguments: argparse.Namespace) -> tuple[float, list[int]]:
     """Tokens per second after the first token, and the tokens."""
-    sampler = SamplerChain(sampling, seed=0, vocabulary_size=context.model.vocabulary.size)
+    model = load_model(_plan(arguments))
+    sampling = _sampling(model.vocabulary, arguments.tokens)
+    prompt = render_prompt(choose_format(model), [user_message(PROMPT)], _options(sampling)).tokens
+    context = LlamaContext(model, ContextSize(CONTEXT_TOKENS), threads=arguments.threads)
+    sampler = SamplerChain(sampling, seed=0, vocabulary_size=model.vocabulary.size)
     pointer = context.pointer
-    context.remove(0, 0)
     buffer = (C.llama_token * len(prompt))(*prompt)
     assert C.llama_decode(pointer, C.llama_batch_get_one(buffer, len(prompt))) == 0
     one = (C.llama_token * 1)()
     one[0] = C.llama_sampler_sample(sampler.pointer, pointer, -1)
     tokens = [one[0]]
-    count = (sampling.max_tokens or 0) - 1
     started = time.perf_counter()
-    for _ in range(count):
+    for _ in range(arguments.tokens - 1):
         C.llama_decode(pointer, C.llama_batch_get_one(one, 1))
         one[0] = C.llama_sampler_sample(sampler.pointer, pointer, -1)
         tokens.append(one[0])
-    seconds = time.perf_counter() - started
-    sampler.close()
-    return count / seconds, tokens
+    return (arguments.tokens - 1) / (time.perf_counter() - started), tokens
 
 
-def _oss(backend: LocalBackend, sampling: SamplingOptions) -> float:
+def _oss(arguments: argparse.Namespace) -> tuple[float, list[int]]:
+    """The same through `oss run`'s path."""
+    engine = open_engine(_plan(arguments))
+    recording = RecordingEngine(engine)
+    sampling = _sampling(engine.model.vocabulary, arguments.tokens)
+    backend = LocalBackend(recording, choose_format(engine.model), LocalModel("bench", PLAIN_SAMPLING))
     with open(os.devnull, "w", encoding="utf-8") as devnull:  # noqa: PTH123 - a device, not a path
         stream = Stream(devnull, is_watched=False, has_escapes=False, has_colour=False)
         with ReplyPrinter(Console(stream, stream)) as printer:
             ended = printer.show(Turn(backend, [user_message(PROMPT)], _options(sampling)))
-    assert isinstance(ended, TurnEnded) and ended.usage.reply_tokens == sampling.max_tokens
-    return ended.usage.tokens_per_second
+    backend.close()
+    assert isinstance(ended, TurnEnded) and ended.usage.reply_tokens == arguments.tokens
+    return ended.usage.tokens_per_second, recording.tokens
 
 
-def _sampling(engine: LlamaEngine, tokens: int) -> SamplingOptions:
-    vocabulary = engine.model.vocabulary
+def _plan(arguments: argparse.Namespace) -> LoadPlan:
+    return LoadPlan(arguments.gguf, threads=arguments.threads, context_tokens=CONTEXT_TOKENS)
+
+
+def _sampling(vocabulary: LlamaVocabulary, tokens: int) -> SamplingOptions:
     forbidden = dict.fromkeys(vocabulary.special_names().values(), -1e9)
     return SamplingOptions(temperature=0.0, max_tokens=tokens, logit_bias=forbidden)
-
-
-def _format(engine: LlamaEngine) -> PromptFormat:
-    from oss_cli.wiring import choose_format  # late: the bench is a front end
-
-    return choose_format(engine.model)
 
 
 def _options(sampling: SamplingOptions) -> ReplyOptions:
@@ -134,6 +145,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--role", choices=("bare", "oss"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
