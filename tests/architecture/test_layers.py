@@ -95,7 +95,7 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(), ids=dotted)
 def test_a_late_import_outside_the_front_gives_its_reason(path: Path) -> None:
     module = dotted(path)
-    if module == "wiring" or is_inside(module, "cli"):
+    if is_inside(module, "wiring") or is_inside(module, "cli"):
         return  # their bodies import what they need: that is their job
     lines = path.read_text("utf-8").splitlines()
     tree = ast.parse("\n".join(lines))

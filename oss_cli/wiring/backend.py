@@ -1,0 +1,159 @@
+"""A model file becomes an open backend, or a prompt without one."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from oss_cli.errors import EngineFailed
+from oss_cli.settings import Settings
+from oss_cli.wiring.choice import ModelChoice, explain_bad_file, note_use, shape_of
+from oss_cli.wiring.machine import MOST_LAYERS, note_gpus, probe, too_large, weights_bytes
+from oss_cli.wiring.settings import open_catalogue
+
+if TYPE_CHECKING:
+    from oss_cli.backends.local import LocalBackend
+    from oss_cli.catalogue import CatalogueEntry
+    from oss_cli.conversation.messages import Message
+    from oss_cli.conversation.options import ReplyOptions, SamplingOptions
+    from oss_cli.engine.llama.model import LlamaModel
+    from oss_cli.plan import LoadPlan
+    from oss_cli.prompts.base import Prompt, PromptFormat
+
+
+def open_backend(
+    choice: ModelChoice,
+    settings: Settings,
+    *,
+    is_one_shot: bool,
+    on_progress: Callable[[float], None] | None = None,
+    log: Callable[[str], None] | None = None,
+) -> "LocalBackend":
+    """A model in memory, ready to answer. Blocks while it loads; close it.
+
+    on_progress: gets the share loaded, 0 to 1, on another thread. log: gets llama.cpp's own log.
+
+    Raises:
+        BadModelFile: the file is no usable GGUF.
+        EngineFailed: llama.cpp refused it.
+        ModelTooLarge: the memory is too small for it, and the user has not decided where it is to go.
+        ContextTooLong: the context asked for is larger than the model's.
+    """
+    from oss_cli.backends.local import LocalBackend, LocalModel
+    from oss_cli.engine.llama.api import LOG
+    from oss_cli.engine.llama.engine import open_engine
+
+    LOG.sink = log
+    plan, sentence = plan_load(choice, settings, is_one_shot=is_one_shot)
+    if log is not None and sentence:
+        log(f"{choice.name}: {sentence}\n")
+    try:
+        engine = open_engine(plan, on_progress)
+    except EngineFailed:
+        explain_bad_file(choice.path)
+        raise
+    prompt_format = choose_format(engine.model, choice.entry)
+    model = LocalModel(choice.name, _model_sampling(engine.model, choice))
+    note_use(choice)
+    return LocalBackend(engine, prompt_format, model)
+
+
+def plan_load(choice: ModelChoice, settings: Settings, *, is_one_shot: bool) -> "tuple[LoadPlan, str]":
+    """How a model is to be loaded here, and one sentence on it; the sentence is empty where its shape is not known.
+
+    Raises:
+        ModelTooLarge: the memory is too small, and the user has not decided where it is to go.
+        ContextTooLong: the context asked for is larger than the model's.
+    """
+    from dataclasses import replace
+
+    from oss_cli.errors import ContextTooLong
+    from oss_cli.machine.fit import Wishes, fit
+    from oss_cli.machine.fit import plan_load as plan_without_shape
+    from oss_cli.plan import Verdict
+
+    machine = probe()
+    note_gpus(machine)
+    shape = shape_of(choice)
+    wishes = Wishes(
+        path=choice.path,
+        context_tokens=settings.ctx,
+        gpu_layers=settings.gpu_layers,
+        cpu_moe_layers=settings.cpu_moe,
+        kv_type=settings.kv_type,
+        threads=settings.threads,
+        mmap=not settings.no_mmap,
+        mlock=bool(settings.mlock),
+        is_one_shot=is_one_shot,
+    )
+    if shape is None:
+        weights = weights_bytes(choice.path)
+        plan = plan_without_shape(
+            choice.path, machine, weights_bytes=weights, context_tokens=settings.ctx, is_one_shot=is_one_shot
+        )
+        plan = replace(
+            plan,
+            threads=settings.threads or plan.threads,
+            gpu_layers=plan.gpu_layers if settings.gpu_layers is None else settings.gpu_layers,
+            cpu_moe_layers=min(settings.cpu_moe or 0, MOST_LAYERS),
+            kv_type=settings.kv_type or plan.kv_type,
+            mmap=wishes.mmap,
+            mlock=wishes.mlock,
+        )
+        return plan, ""
+    if settings.ctx is not None and settings.ctx > shape.trained_context_tokens:
+        raise ContextTooLong(context_tokens=settings.ctx, trained_tokens=shape.trained_context_tokens)
+    found = fit(shape, machine, wishes)
+    is_forced = settings.gpu_layers is not None or settings.cpu_moe is not None
+    if found.verdict is Verdict.TOO_LARGE and not is_forced:
+        raise too_large(choice.name, shape, found, machine)
+    return found.plan, found.sentence
+
+
+def render_dry(choice: ModelChoice, messages: "Sequence[Message]", options: "ReplyOptions") -> "Prompt":
+    """The exact prompt for a reply, without the weights.
+
+    Raises:
+        BadModelFile: the file is no usable GGUF.
+        BadUsage: the format cannot express these messages.
+    """
+    from oss_cli.backends.local import render_prompt
+    from oss_cli.engine.llama.model import load_header
+
+    try:
+        header = load_header(choice.path)
+    except EngineFailed:
+        explain_bad_file(choice.path)
+        raise
+    try:
+        return render_prompt(choose_format(header, choice.entry), messages, options)
+    finally:
+        header.close()
+
+
+def choose_format(model: "LlamaModel", entry: "CatalogueEntry | None" = None) -> "PromptFormat":
+    """How a model's prompts are written: as the catalogue says, else in harmony where the vocabulary has its markers,
+    else by the file's own template, else not at all.
+    """
+    vocabulary = model.vocabulary
+    wanted = entry.format if entry is not None else None
+    markers = ("<|start|>", "<|channel|>", "<|message|>")
+    if wanted == "harmony" or (wanted is None and all(vocabulary.special(marker) is not None for marker in markers)):
+        from oss_cli.prompts.harmony import HarmonyFormat
+
+        return HarmonyFormat(vocabulary)
+    template = model.chat_template
+    if wanted != "plain" and template is not None:
+        from oss_cli.prompts.template import TemplateFormat
+
+        return TemplateFormat(vocabulary, template)
+    from oss_cli.prompts.plain import PlainFormat
+
+    return PlainFormat(vocabulary)
+
+
+def _model_sampling(model: "LlamaModel", choice: ModelChoice) -> "SamplingOptions":
+    """How this model is best sampled: by its catalogue entry, its own header, its architecture, our defaults."""
+    from oss_cli.conversation.options import PLAIN_SAMPLING, SamplingOptions
+
+    entry = choice.entry.sampling if choice.entry is not None else SamplingOptions()
+    defaults = open_catalogue().defaults_for(model.architecture)
+    return entry.over(model.recommended_sampling()).over(defaults.sampling).over(PLAIN_SAMPLING)

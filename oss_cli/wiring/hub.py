@@ -1,0 +1,147 @@
+"""The Hub and what may be fetched from it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oss_cli.errors import BadSettings, BadUsage, NotDownloaded, UnknownModel
+from oss_cli.wiring.machine import describe_fit
+from oss_cli.wiring.settings import fetch_hint, find_offline_switch, is_set, missing_cause, open_catalogue, open_store
+
+if TYPE_CHECKING:
+    from oss_cli.catalogue import Catalogue
+    from oss_cli.plan import ModelShape
+    from oss_cli.store.hub_cache import HubCache
+    from oss_cli.store.puller import DescribeFit, Puller
+    from oss_cli.store.transfer import TransferOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A model that is on the Hub and not here."""
+
+    name: str
+    files: tuple[str, ...]
+    total_bytes: int
+    shape: "ModelShape | None"
+    """None: its header cannot be read."""
+    offers: tuple[tuple[str, int], ...]
+    """All models of the repository, by label, and their bytes; empty when one was asked for."""
+
+
+def look_at_repository(name: str, say: Callable[[str], None]) -> "RemoteModel":
+    """A model on the Hub, by its header alone: of a repository with several, the one that `oss pull` would take.
+
+    Imports the hub library: 0.3 s. say: gets what a person should know.
+
+    Raises:
+        DownloadFailed: the Hub does not tell.
+        NotDownloaded: the network is forbidden.
+    """
+    from oss_cli.store.puller import choose_offer
+
+    shapes: list[ModelShape | None] = []
+
+    def note_and_rate(shape: "ModelShape | None", weights_bytes: int) -> tuple[bool | None, str]:
+        shapes.append(shape)
+        return describe_fit(shape, weights_bytes)
+
+    puller = open_puller(name, update=False, say=say, rate=note_and_rate)
+    rated = puller.offers()
+    plan = puller.plan(choose_offer(rated) if rated else None)
+    puller.rate(plan)
+    offers = tuple((one.offer.label, one.offer.bytes) for one in rated)
+    return RemoteModel(plan.name, tuple(file.path for file in plan.files), plan.total_bytes, shapes[-1], offers)
+
+
+def find_here(name: str) -> Path | None:
+    """Where a model that can be pulled is, if all of it is on this computer; asks no hub.
+
+    Raises:
+        UnknownModel: it is neither a known model nor a repository's name.
+        BadUsage: it is known, but not to be had from the Hub.
+    """
+    catalogue = open_catalogue()
+    entry = catalogue.find(name)
+    if entry is None:
+        return _find_repository_here(name, catalogue)
+    path = open_store(catalogue).find(entry)
+    if path is None and entry.repository is None:
+        raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
+    return path
+
+
+def _find_repository_here(name: str, catalogue: "Catalogue") -> Path | None:
+    from oss_cli.store.puller_request import parse_repository
+    from oss_cli.store.selection import find_here as find
+
+    asked = parse_repository(name)
+    if asked is None:
+        raise UnknownModel(name, nearest=catalogue.nearest(name), hint="oss list, or oss pull ORGANISATION/REPOSITORY")
+    cache = _open_hub_cache()
+    listing = cache.read_main(asked[0])
+    offer = find(listing, asked[1]) if listing is not None else None
+    if listing is None or offer is None:
+        return None
+    return cache.snapshot(listing.repository, listing.commit) / offer.files[0].path
+
+
+def _open_hub_cache() -> "HubCache":
+    from oss_cli.store.hub_cache import HubCache
+    from oss_cli.store.local import hub_cache_folder
+
+    return HubCache(hub_cache_folder(), has_links=not is_set("HF_HUB_DISABLE_SYMLINKS"))
+
+
+def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "DescribeFit | None" = None) -> "Puller":
+    """Whatever `oss pull` needs for one name. Imports the hub library: 0.3 s. say: gets what a person should know.
+
+    rate: tells whether a model fits; None: `describe_fit`.
+
+    Raises:
+        NotDownloaded: the network is forbidden.
+        BadUsage: the model is not on the Hub.
+    """
+    from oss_cli.store.puller_request import PullRequest, parse_repository
+
+    entry = open_catalogue().find(name)
+    if entry is not None and entry.repository is None:
+        raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
+    repository, wanted = (entry.repository or "", "") if entry is not None else parse_repository(name) or ("", "")
+    request = PullRequest(name, repository, wanted, entry, update)
+    forbidden = find_offline_switch()
+    if forbidden is not None:
+        cause = f"{forbidden} forbids the network"
+        raise NotDownloaded(name, cause=cause, hint=f"allow the network, then: {request.again}")
+
+    from oss_cli.store.hub import Hub, find_token
+    from oss_cli.store.puller import Puller
+
+    hub = Hub(hub_endpoint(), token=find_token(), again=request.again, say=say)
+    return Puller(request, hub, _open_hub_cache(), rate or describe_fit)
+
+
+def transfer_options() -> "TransferOptions":
+    """How to fetch: OSS_DOWNLOAD_WINDOW_MIB of memory, 128 if it is not set.
+
+    Raises:
+        BadSettings: it is no number of MiB.
+    """
+    from oss_cli.store.transfer import TransferOptions
+
+    name = "OSS_DOWNLOAD_WINDOW_MIB"
+    text = os.environ.get(name)
+    if not text:
+        return TransferOptions()
+    if not text.isdigit() or not 1 <= int(text) <= 65_536:
+        raise BadSettings(f"{name} cannot be {text!r}", cause="it must be a whole number from 1 to 65536")
+    return TransferOptions(window_bytes=int(text) << 20)
+
+
+def hub_endpoint() -> str:
+    """The Hub's address, or the mirror's that HF_ENDPOINT names."""
+    from oss_cli.store.hub import DEFAULT_ENDPOINT
+
+    return (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")

