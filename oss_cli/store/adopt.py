@@ -4,19 +4,18 @@ Knows nothing of other programs: it is told where the same bytes may be. Links c
 removes its file, a symbolic link leads nowhere, the model counts as missing, and is fetched.
 """
 
-import hashlib
 import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-_READ_BYTES = 1 << 20
+from oss_cli.store.verify import hash_file
 
 
 def adopt(found: Path, blob: Path, sha256: str, on_bytes: Callable[[int], None]) -> bool:
     """Link a file to a blob's place if it has that hash; whether it was done. Reads all of it: 14 s for 12 GB."""
     try:
-        if _hash(found, on_bytes) != sha256:
+        if hash_file(found, on_bytes) != sha256:
             return False
         blob.parent.mkdir(parents=True, exist_ok=True)
         temporary = blob.with_name(f".{uuid.uuid4().hex[:8]}.tmp")
@@ -26,15 +25,6 @@ def adopt(found: Path, blob: Path, sha256: str, on_bytes: Callable[[int], None])
     except OSError:  # gone or not readable: then it is fetched, as if it had never been there
         return False
     return True
-
-
-def _hash(path: Path, on_bytes: Callable[[int], None]) -> str:
-    sha256 = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while data := file.read(_READ_BYTES):
-            sha256.update(data)
-            on_bytes(len(data))
-    return sha256.hexdigest()
 
 
 def _link(found: Path, place: Path) -> bool:

@@ -16,7 +16,7 @@ from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile
 from oss_cli.errors import BadModelFile, BadUsage, CannotWrite, DiskTooSmall
 from oss_cli.store.gguf import GgufHeader, read_model, shard_paths
 from oss_cli.store.gguf.files import read_header
-from oss_cli.store.local import own_name
+from oss_cli.store.local import has_size, own_name
 from oss_cli.store.verify import hash_file
 
 _CHUNK_BYTES = 4 << 20
@@ -158,11 +158,11 @@ def find_elsewhere(file: ModelFile) -> Path | None:
     """A file of exactly this hash by name, or size and name, among what ollama and LM Studio have; not hashed yet."""
     for store in ollama_stores():
         blob = store / "blobs" / f"sha256-{file.sha256}"
-        if _has_size(blob, file.bytes):
+        if has_size(blob, file.bytes):
             return blob
     name = Path(file.name).name
     for found in lm_studio_folder().glob(f"*/*/{name}"):
-        if _has_size(found, file.bytes):
+        if has_size(found, file.bytes):
             return found
     return None
 
@@ -270,10 +270,3 @@ def _check_space(source: Source, folder: Path, name: str) -> None:
     if source.total_bytes > free_bytes:
         again = f"oss import {source.files[0]} --name {name}"
         raise DiskTooSmall(folder, needed_bytes=source.total_bytes, free_bytes=free_bytes, again=again)
-
-
-def _has_size(path: Path, expected_bytes: int) -> bool:
-    try:
-        return path.stat().st_size == expected_bytes
-    except OSError:
-        return False

@@ -175,7 +175,7 @@ class LocalStore:
         snapshots = sorted((folder / "snapshots").glob("*"))
         for files in (entry.files, *(older.files for older in entry.also)):
             for snapshot in snapshots:
-                if files and all(_has_size(snapshot / file.name, file.bytes) for file in files):
+                if files and all(has_size(snapshot / file.name, file.bytes) for file in files):
                     return snapshot / files[0].name
             # The Hub's files are renamed at times; their bytes are the same.
             renamed = [_find_by_blob(folder, snapshots, file) for file in files]
@@ -240,7 +240,7 @@ def _parts(first: Path) -> list[Path]:
 def _find_by_blob(folder: Path, snapshots: list[Path], file: ModelFile) -> Path | None:
     """A link in a snapshot to the bytes of a file, whatever its name."""
     blob = folder / "blobs" / file.sha256
-    if not _has_size(blob, file.bytes):
+    if not has_size(blob, file.bytes):
         return None
     for snapshot in snapshots:
         for link in snapshot.rglob("*.gguf"):
@@ -259,7 +259,8 @@ def _find_in_package(package: str, file_name: str) -> Path | None:
     return next((path for path in (Path(folder) / file_name for folder in folders or ()) if path.is_file()), None)
 
 
-def _has_size(path: Path, expected_bytes: int) -> bool:
+def has_size(path: Path, expected_bytes: int) -> bool:
+    """Whether a file is there in that size."""
     try:
         return path.stat().st_size == expected_bytes
     except OSError:

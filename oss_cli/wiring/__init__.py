@@ -19,7 +19,6 @@ from oss_cli.wiring.choice import (
 )
 from oss_cli.wiring.hub import RemoteModel, find_here, hub_endpoint, look_at_repository, open_puller, transfer_options
 from oss_cli.wiring.machine import (
-    MOST_LAYERS,
     describe_fit,
     keep_probe,
     known_fits,
@@ -47,7 +46,6 @@ from oss_cli.wiring.settings import (
 )
 
 __all__ = [
-    "MOST_LAYERS",
     "ModelChoice",
     "RemoteModel",
     "choose_format",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from oss_cli.errors import EngineFailed
 from oss_cli.settings import Settings
 from oss_cli.wiring.choice import ModelChoice, explain_bad_file, note_use, shape_of
-from oss_cli.wiring.machine import MOST_LAYERS, note_gpus, probe, too_large, weights_bytes
+from oss_cli.wiring.machine import note_gpus, probe, too_large, weights_bytes
 from oss_cli.wiring.settings import open_catalogue
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from oss_cli.engine.llama.model import LlamaModel
     from oss_cli.plan import LoadPlan
     from oss_cli.prompts.base import Prompt, PromptFormat
+
+_MOST_LAYERS = 4096
+"""No model has more."""
 
 
 def open_backend(
@@ -93,7 +96,7 @@ def plan_load(choice: ModelChoice, settings: Settings, *, is_one_shot: bool) -> 
             plan,
             threads=settings.threads or plan.threads,
             gpu_layers=plan.gpu_layers if settings.gpu_layers is None else settings.gpu_layers,
-            cpu_moe_layers=min(settings.cpu_moe or 0, MOST_LAYERS),
+            cpu_moe_layers=min(settings.cpu_moe or 0, _MOST_LAYERS),
             kv_type=settings.kv_type or plan.kv_type,
             mmap=wishes.mmap,
             mlock=wishes.mlock,

@@ -19,10 +19,6 @@ _LARGEST_SHARE = 0.9
 """Of the memory: larger files are not chosen unasked."""
 
 
-MOST_LAYERS = 4096
-"""No model has more."""
-
-
 def known_fits() -> "Callable[[CatalogueEntry], str]":
     """Tells of a model whether it fits: on this computer's memory as it is now, with the GPUs of the last probe kept.
 

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,19 @@ def open_catalogue() -> "Catalogue":
     Raises:
         BadCatalogue: one of the two files cannot be read.
     """
+    path = find_paths().user_models_file
+    try:
+        status = path.stat()
+    except OSError:
+        return _read_catalogue(path, None)
+    return _read_catalogue(path, (status.st_mtime_ns, status.st_size, status.st_ino))
+
+
+@lru_cache(maxsize=1)  # a command asks several times, and each reading takes 5 ms; the state tells when it has changed
+def _read_catalogue(path: Path, state: tuple[int, int, int] | None) -> "Catalogue":
     from oss_cli.catalogue import load_catalogue
 
-    return load_catalogue(find_paths().user_models_file)
+    return load_catalogue(path)
 
 
 def open_store(catalogue: "Catalogue") -> "LocalStore":

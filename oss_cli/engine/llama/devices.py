@@ -35,13 +35,6 @@ def list_gpus() -> tuple[Gpu, ...]:
     return tuple(gpu for gpu in gpus if gpu.total_bytes)  # one that reports no memory is left out by llama.cpp, too
 
 
-def cpu_name() -> str:
-    """The processor, as ggml calls it; empty when it does not know."""
-    device = _call("ggml_backend_dev_by_type", ctypes.c_void_p, ctypes.c_int(_TYPE_CPU))
-    name = _text("ggml_backend_dev_description", device) if device else ""
-    return "" if name == "CPU" else name
-
-
 def list_features() -> tuple[str, ...]:
     """What the build was made to use: CPU instructions ("AVX2", "NEON"), and the backends for GPUs ("CUDA")."""
     return parse_features(C.llama_print_system_info().decode("utf-8", "replace"))

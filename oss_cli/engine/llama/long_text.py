@@ -21,6 +21,8 @@ _MARKER_LENGTH = 64  # longer than any control token's name
 
 def split_long_text(text: str) -> list[str]:
     """The text in parts, none of which is dangerous to tokenise."""
+    if len(text) <= MOST_UNBROKEN:
+        return [text]
     parts: list[str] = []
     start = 0
     for run in _LONG_RUN.finditer(text):
@@ -30,29 +32,26 @@ def split_long_text(text: str) -> list[str]:
     return [part for part in [*parts, *_split_words(text[start:])] if part]
 
 
-def has_long_run(text: str) -> bool:
-    """Whether some run of the text has to be cut."""
-    return len(text) > MOST_UNBROKEN and _LONG_RUN.search(text) is not None
-
-
 def _split_words(text: str) -> list[str]:
     parts = []
-    while len(text) > MOST_CHARACTERS:
-        end = _WORD_END.search(text, MOST_CHARACTERS)
+    start = 0
+    while len(text) - start > MOST_CHARACTERS:
+        end = _WORD_END.search(text, start + MOST_CHARACTERS)
         if end is None:
             break
-        parts.append(text[: end.start()])
-        text = text[end.start() :]
-    return [*parts, text]
+        parts.append(text[start : end.start()])
+        start = end.start()
+    return [*parts, text[start:]]
 
 
 def _split_run(run: str) -> list[str]:
     parts = []
-    while len(run) > MOST_UNBROKEN:
-        cut = _cut_before_mark(run)
-        parts.append(run[:cut])
-        run = run[cut:]
-    return [*parts, run]
+    start = 0
+    while len(run) - start > MOST_UNBROKEN:
+        cut = start + _cut_before_mark(run[start : start + MOST_UNBROKEN + _MARKER_LENGTH])
+        parts.append(run[start:cut])
+        start = cut
+    return [*parts, run[start:]]
 
 
 def _cut_before_mark(run: str) -> int:

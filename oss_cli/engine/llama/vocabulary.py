@@ -3,7 +3,7 @@
 import ctypes
 
 from oss_cli.engine.llama.api import C, Pointer
-from oss_cli.engine.llama.long_text import MOST_CHARACTERS, has_long_run, split_long_text
+from oss_cli.engine.llama.long_text import split_long_text
 from oss_cli.errors import EngineFailed
 
 _ATTR_UNKNOWN = 1 << 0  # llama.h, enum llama_token_attr
@@ -40,8 +40,6 @@ class LlamaVocabulary:
         Raises:
             EngineFailed: the text has more tokens than llama.cpp can count.
         """
-        if len(text) <= MOST_CHARACTERS and not has_long_run(text):
-            return self._tokenize_part(text, parse_special=parse_special)
         parts = split_long_text(text)
         return [token for part in parts for token in self._tokenize_part(part, parse_special=parse_special)]
 
