@@ -13,6 +13,12 @@ class Backend(Protocol):
 
     name: str
     """The model's name, for people."""
+    sha256: str
+    """Of the model's (first) file; empty where nobody knows it."""
+
+    @property
+    def context_tokens(self) -> int:
+        """The most tokens that a conversation, its next reply included, can hold."""
 
     def reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
         """Events of one reply, ending in `TurnEnded`. Closing the generator early stops the model.
@@ -20,6 +26,16 @@ class Backend(Protocol):
         Raises:
             OssError: no reply can be made; which error depends on the backend.
         """
+
+    def count_tokens(self, messages: Sequence[Message], options: ReplyOptions) -> int:
+        """How many tokens the prompt for a reply would take.
+
+        Raises:
+            BadUsage: there is nothing to answer, or the format cannot express these messages.
+        """
+
+    def count_text_tokens(self, text: str) -> int:
+        """How many tokens a text takes by itself."""
 
     def close(self) -> None:
         """Give everything back. May be called twice."""

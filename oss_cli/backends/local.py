@@ -31,6 +31,8 @@ class LocalModel:
     name: str
     sampling: SamplingOptions
     """What decides where a request does not."""
+    sha256: str = ""
+    """Of its (first) file; empty where nobody knows it."""
 
 
 class LocalBackend:
@@ -41,6 +43,7 @@ class LocalBackend:
         self._format = prompt_format
         self._model = model
         self.name = model.name
+        self.sha256 = model.sha256
         self.is_plain = prompt_format.is_plain
         """Whether the model knows no conversations and only goes on with a text."""
 
@@ -77,6 +80,23 @@ class LocalBackend:
                 if isinstance(step, Ended):
                     usage = _usage(step, prompt, first_token_s)
                     yield TurnEnded(reply.stop_reason(step.reason), usage, seed=sampling.seed or 0)
+
+    @property
+    def context_tokens(self) -> int:
+        """The most tokens that a conversation, its next reply included, can hold."""
+        return self._engine.most_tokens
+
+    def count_tokens(self, messages: Sequence[Message], options: ReplyOptions) -> int:
+        """How many tokens the prompt for a reply would take.
+
+        Raises:
+            BadUsage: there is nothing to answer, or the format cannot express these messages.
+        """
+        return len(render_prompt(self._format, messages, options).tokens)
+
+    def count_text_tokens(self, text: str) -> int:
+        """How many tokens a text takes by itself."""
+        return self._format.count_tokens(text)
 
     def close(self) -> None:
         """Unload the model. May be called twice."""

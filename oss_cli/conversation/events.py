@@ -27,7 +27,9 @@ class Usage:
     reused_tokens: int = 0
     """How many of `prompt_tokens` were in the cache already and were not evaluated again."""
     reply_tokens: int = 0
-    """Every token sampled: reasoning, markup and the closing token included."""
+    """Every token of the reply: reasoning, markup and the closing token included, and forced ones."""
+    reasoning_tokens: int = 0
+    """How many of `reply_tokens` were reasoning."""
     context_tokens: int = 0
     """How many tokens the context can hold."""
     prefill_s: float = 0.0
@@ -54,6 +56,16 @@ class PrefillProgress:
 
     done_tokens: int
     total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokensSampled:
+    """Tokens that were added to the reply; comes before the deltas that they complete.
+
+    Whoever keeps them all can let a reply that was broken off go on from exactly there (`BegunReply`).
+    """
+
+    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +118,4 @@ class TurnEnded:
 ReplyEvent = ReasoningDelta | PreambleDelta | TextDelta | ToolCallDelta | ToolCallEnded
 """What a prompt format reads out of the tokens of a reply."""
 
-Event = Notice | PrefillProgress | ReplyEvent | TurnEnded
+Event = Notice | PrefillProgress | TokensSampled | ReplyEvent | TurnEnded

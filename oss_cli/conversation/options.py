@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
-from oss_cli.conversation.messages import Tool
+from oss_cli.conversation.messages import Message, Tool
 
 
 class ReasoningEffort(StrEnum):
@@ -49,6 +49,16 @@ PLAIN_SAMPLING = SamplingOptions(temperature=0.8, top_p=0.95, top_k=40, min_p=0.
 
 
 @dataclass(frozen=True, slots=True)
+class BegunReply:
+    """A reply that was broken off and is to go on from where it stopped."""
+
+    message: Message
+    """What has been said of it and was shown."""
+    tokens: tuple[int, ...] = ()
+    """All its tokens so far, if this very model made them; empty: the message's text has to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyOptions:
     """Everything about a reply that is not said in the messages."""
 
@@ -60,3 +70,7 @@ class ReplyOptions:
     tools: tuple[Tool, ...] = ()
     goes_on: bool = False
     """Whether another turn may follow: then it is worth keeping what makes that turn quick."""
+    begun: BegunReply | None = None
+    """A reply to go on with; only what is new of it is told."""
+    reasoning_budget: int | None = None
+    """Most tokens of reasoning: then the model is made to answer; None: as many as it likes."""

@@ -75,6 +75,10 @@ class Engine(Protocol):
     def trained_tokens(self) -> int:
         """The longest context the model was trained for."""
 
+    @property
+    def most_tokens(self) -> int:
+        """The most tokens, prompt and reply together, that its context holds or may grow to."""
+
     def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
         """Events of one generation, ending in `Ended`. Closing the generator early stops the engine.
 

@@ -99,3 +99,6 @@ class PromptFormat(Protocol):
 
     def reader(self, prompt: Prompt) -> ReplyReader:
         """A reader for the reply to that prompt."""
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text takes by itself."""

@@ -28,3 +28,7 @@ class PlainFormat:
     def reader(self, prompt: Prompt) -> TextReader:
         """A reader that takes everything for the answer."""
         return TextReader(self._vocabulary)
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text takes by itself."""
+        return len(tokenize_text(self._vocabulary, text))

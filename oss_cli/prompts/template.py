@@ -20,7 +20,7 @@ from oss_cli.conversation.messages import Message, Role, Tool
 from oss_cli.errors import BadUsage, EngineFailed
 from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
 from oss_cli.prompts.cut_marks import mark_text, unused_character
-from oss_cli.prompts.marking import is_marker
+from oss_cli.prompts.marking import is_marker, tokenize_text
 from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
 
 _TEMPLATE_FAULTS = (
@@ -78,6 +78,10 @@ class TemplateFormat:
         """A reader for the reply to that prompt."""
         thinks = self._tags is not None and prompt.text.rstrip().endswith(self._tags[0])
         return TextReader(self._vocabulary, tags=self._tags, thinks=thinks)
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text takes by itself."""
+        return len(tokenize_text(self._vocabulary, text))
 
     def _render_or_refuse(self, messages: Sequence[Message], options: RenderOptions, mark: str) -> str:
         try:

@@ -79,6 +79,10 @@ class RecordingEngine:
     def trained_tokens(self) -> int:
         return self._engine.trained_tokens
 
+    @property
+    def most_tokens(self) -> int:
+        return self._engine.most_tokens
+
     def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
         self.tokens = []
         for event in self._engine.generate(request):

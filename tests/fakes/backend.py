@@ -11,9 +11,11 @@ class ScriptedBackend:
     """A Backend that gives one list of events after another; an exception among them is raised there."""
 
     name = "scripted"
+    sha256 = "5c" * 32
 
-    def __init__(self, *replies: Sequence[Event | BaseException]) -> None:
+    def __init__(self, *replies: Sequence[Event | BaseException], context_tokens: int = 4096) -> None:
         self._replies = list(replies)
+        self.context_tokens = context_tokens
         self.asked: list[tuple[list[Message], ReplyOptions]] = []
         self.stopped_early = 0
         """How many replies were closed before their end."""
@@ -30,6 +32,14 @@ class ScriptedBackend:
         except GeneratorExit:
             self.stopped_early += 1
             raise
+
+    def count_tokens(self, messages: Sequence[Message], options: ReplyOptions) -> int:
+        """A token a word."""
+        return sum(self.count_text_tokens(message.content) for message in messages)
+
+    def count_text_tokens(self, text: str) -> int:
+        """A token a word."""
+        return len(text.split())
 
     def close(self) -> None:
         """Count it."""

@@ -13,6 +13,7 @@ class ScriptedEngine:
 
     trained_tokens = 8192
     context_tokens = 4096
+    most_tokens = 8192
 
     def __init__(self, tokens: Sequence[int] = (), reason: EndReason = EndReason.END_TOKEN) -> None:
         self._tokens = tokens

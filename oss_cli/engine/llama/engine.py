@@ -54,6 +54,11 @@ class LlamaEngine:
         return self.model.trained_tokens
 
     @property
+    def most_tokens(self) -> int:
+        """The most tokens, prompt and reply together, that its context holds or may grow to."""
+        return self._plan.context_tokens or self._limit_tokens
+
+    @property
     def _limit_tokens(self) -> int:
         """The most that a context grows to."""
         return min(self._plan.context_limit_tokens or self.trained_tokens, self.trained_tokens)
@@ -134,7 +139,7 @@ class LlamaEngine:
                     return EngineFailed("the model was unloaded while it answered")
 
     def _check_length(self, request: GenerationRequest) -> None:
-        limit = self._plan.context_tokens or self._limit_tokens
+        limit = self.most_tokens
         if len(request.prompt) >= limit:
             raise PromptTooLong(
                 prompt_tokens=len(request.prompt), context_tokens=limit, trained_tokens=self.trained_tokens

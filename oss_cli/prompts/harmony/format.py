@@ -62,6 +62,10 @@ class HarmonyFormat:
         """A reader for the reply to that prompt: it goes on where the prompt has ended, after `<|start|>assistant`."""
         return HarmonyReader(self._vocabulary)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text takes by itself."""
+        return len(self._tokens_of(text))
+
     def _tokenize(self, parts: Sequence[_Part]) -> list[int]:
         tokens: list[int] = []
         for part, is_control in parts:
