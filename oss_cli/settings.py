@@ -14,10 +14,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.option_text import OPTION_RULES, set_option
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage
 from oss_cli.plan import KvType
+from oss_cli.setting_rules import SETTING_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,18 @@ class Settings:
     """Whether the model is kept from being swapped out."""
     offline: bool | None = None
     """Whether the network is forbidden; undecided: it is used where a command needs it."""
+    private: bool | None = None
+    """Whether a chat leaves no trace; undecided: it is kept."""
+    overflow: Overflow | None = None
+    """What happens when the next turn does not fit into the context; undecided: stop and say so."""
+    reasoning_budget: int | None = None
+    """Most tokens of reasoning before an answer must begin; 0: none; undecided: no limit."""
+    reasoning: ReasoningView | None = None
+    """How reasoning is shown in a chat; undecided: folded to one line."""
+    editing_mode: EditingMode | None = None
+    """Whose keys the line editor obeys; undecided: emacs."""
+    markdown: bool | None = None
+    """Whether a person sees answers as Markdown; undecided: yes."""
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     """Each of its fields is a setting of its own: temperature, top_p, top_k, ..."""
 
@@ -55,37 +69,11 @@ class Settings:
         return replace(self, **undecided, sampling=self.sampling.over(fallback.sampling))
 
 
-SETTING_NAMES: tuple[str, ...] = (*(f.name for f in fields(Settings) if f.name != "sampling"), *OPTION_RULES)
+SETTING_NAMES: tuple[str, ...] = tuple(SETTING_RULES)
 """Every setting, as config.toml spells it."""
 
-SETTING_MEANINGS: dict[str, str] = {
-    "model": "the model to use when none is named",
-    "system": "instructions that stand before every conversation",
-    "effort": "how long a reasoning model may think: low, medium or high",
-    "ctx": "tokens a conversation can hold",
-    "threads": "CPU threads",
-    "gpu_layers": "how many layers go to the GPU; -1: all",
-    "cpu_moe": "of how many layers the experts stay on the CPU",
-    "kv_type": "how the cache is kept: f16, or q8_0 in half the memory",
-    "no_mmap": "true: copy the model into memory instead of mapping its file",
-    "mlock": "true: keep the model from being swapped out",
-    "offline": "true: never use the network",
-    **{name: rule.meaning for name, rule in OPTION_RULES.items()},
-}
+SETTING_MEANINGS: dict[str, str] = {name: rule.meaning for name, rule in SETTING_RULES.items()}
 """What each setting is, for people, in half a line."""
-
-_SWITCHES = ("offline", "no_mmap", "mlock")
-_SWITCH_WORDS = {
-    "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
-}  # fmt: skip
-
-_WHOLE_NUMBERS = {
-    "ctx": (1, 2**31 - 1),
-    "threads": (1, 512),  # ggml.h, GGML_MAX_N_THREADS; with far more of them llama.cpp aborts the process
-    "gpu_layers": (-1, 2**31 - 1),
-    "cpu_moe": (0, 2**31 - 1),
-}
-"""Settings that are whole numbers, and the least and the most that each may be."""
 
 
 def load_settings(command_line: Settings, config_file: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -157,31 +145,14 @@ def set_setting(settings: Settings, name: str, text: str) -> Settings:
     """
     if name in OPTION_RULES:
         return replace(settings, sampling=set_option(settings.sampling, name, text))
-    if name in ("model", "system"):
-        return replace(settings, model=text) if name == "model" else replace(settings, system=text)
-    if name == "effort":
-        return replace(settings, effort=parse_effort(text))
-    if name in _WHOLE_NUMBERS:
-        change: dict[str, Any] = {name: _parse_whole(name, text)}
-        return replace(settings, **change)
-    if name == "kv_type":
-        return replace(settings, kv_type=_parse_kv_type(text))
-    if name in _SWITCHES:
-        switched: dict[str, Any] = {name: _parse_switch(name, text)}
-        return replace(settings, **switched)
-    raise _unknown(name)
-
-
-def parse_effort(text: str) -> ReasoningEffort:
-    """A reasoning effort by its name.
-
-    Raises:
-        BadUsage: it is none of the three.
-    """
+    rule = SETTING_RULES.get(name)
+    if rule is None:
+        raise _unknown(name)
     try:
-        return ReasoningEffort(text.strip().lower())
+        change: dict[str, Any] = {name: rule.parse(text)}
     except ValueError as error:
-        raise BadUsage(f"effort cannot be {text!r}", cause="it must be low, medium or high") from error
+        raise BadUsage(f"{name} cannot be {text!r}", cause=f"it must be {rule.form}") from error
+    return replace(settings, **change)
 
 
 def check_setting_name(name: str) -> str:
@@ -211,33 +182,8 @@ def _unknown(name: str) -> BadUsage:
     return BadUsage(f"there is no setting called {name!r}", cause=cause)
 
 
-def _parse_kv_type(text: str) -> KvType:
-    try:
-        return KvType(text.strip().lower())
-    except ValueError as error:
-        raise BadUsage(f"kv_type cannot be {text!r}", cause="it must be f16 or q8_0") from error
-
-
-def _parse_switch(name: str, text: str) -> bool:
-    value = _SWITCH_WORDS.get(text.strip().lower())
-    if value is None:
-        raise BadUsage(f"{name} cannot be {text!r}", cause="it must be true or false")
-    return value
-
-
-def _parse_whole(name: str, text: str) -> int:
-    least, most = _WHOLE_NUMBERS[name]
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        raise BadUsage(f"{name} cannot be {text!r}", cause=f"it must be a whole number from {least} to {most}")
-    return value
-
-
 def _as_text(value: object, name: str, path: Path) -> str:
-    if name in _SWITCHES and isinstance(value, bool):
+    if SETTING_RULES[name].is_switch and isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)

@@ -235,7 +235,8 @@ def _open_file() -> "TomlFile":
     from oss_cli.toml_file import TomlFile
 
     lines = ["# The settings of oss: NAME = VALUE, texts in quotes. `oss config show` tells which are in force.", "#"]
-    lines += [f"# {name:15} {meaning}" for name, meaning in SETTING_MEANINGS.items()]
+    width = max(map(len, SETTING_MEANINGS))
+    lines += [f"# {name:{width}} {meaning}" for name, meaning in SETTING_MEANINGS.items()]
     return TomlFile(wiring.config_file(), beginning="\n".join(lines) + "\n")
 
 

@@ -31,10 +31,10 @@ def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
     result = run_oss("config", "show")
     rows = {line.split()[0]: line.rstrip() for line in result.stdout.splitlines()}
     assert list(rows) == ["SETTING", *SETTING_NAMES]
-    assert rows["SETTING"] == "SETTING         VALUE  FROM         MEANING"
-    assert rows["ctx"] == "ctx             8192   OSS_CTX      tokens a conversation can hold"
-    assert rows["temperature"].startswith("temperature     0.3    config.toml  a number from 0")
-    assert rows["threads"] == "threads                             CPU threads"
+    assert rows["SETTING"] == "SETTING           VALUE  FROM         MEANING"
+    assert rows["ctx"] == "ctx               8192   OSS_CTX      tokens a conversation can hold"
+    assert rows["temperature"].startswith("temperature       0.3    config.toml  a number from 0")
+    assert rows["threads"] == "threads                               CPU threads"
     assert run_oss("config").stdout == result.stdout
     assert json.loads(run_oss("config", "show", "--json").stdout) == {
         "ctx": {"from": "OSS_CTX", "value": 8192},
@@ -50,6 +50,9 @@ def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
         ("ctx", ["4096"], "ctx = 4096", "4096"),
         ("gpu-layers", ["-1"], "gpu_layers = -1", "-1"),
         ("offline", ["yes"], "offline = true", "true"),
+        ("markdown", ["off"], "markdown = false", "false"),
+        ("overflow", ["Drop"], 'overflow = "drop"', "drop"),
+        ("reasoning-budget", ["0"], "reasoning_budget = 0", "0"),
         ("temperature", ["0.25"], "temperature = 0.25", "0.25"),
         ("system", ['Say "hi".'], "system = \"Say \\\"hi\\\".\"", 'Say "hi".'),
         ("stop", ["\\n"], 'stop = "\\\\n"', "'\\n'"),

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage, ExitCode
 from oss_cli.plan import KvType
-from oss_cli.settings import SETTING_NAMES, Settings, load_settings, parse_effort, read_config, set_setting
+from oss_cli.settings import SETTING_NAMES, Settings, load_settings, read_config, set_setting
 
 ALL_TOML = """
 model = "gpt-oss-20b"
@@ -21,6 +22,12 @@ kv_type = "q8_0"
 no_mmap = true
 mlock = true
 offline = true
+private = true
+overflow = "compact"
+reasoning_budget = 512
+reasoning = "hide"
+editing_mode = "vi"
+markdown = false
 temperature = 0.5
 top_p = 0.9
 top_k = 20
@@ -43,6 +50,12 @@ ALL = Settings(
     no_mmap=True,
     mlock=True,
     offline=True,
+    private=True,
+    overflow=Overflow.COMPACT,
+    reasoning_budget=512,
+    reasoning=ReasoningView.HIDE,
+    editing_mode=EditingMode.VI,
+    markdown=False,
     sampling=SamplingOptions(
         temperature=0.5,
         top_p=0.9,
@@ -57,6 +70,7 @@ ALL = Settings(
 )
 NAMES = (
     "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, offline, "
+    "private, overflow, reasoning_budget, reasoning, editing_mode, markdown, "
     "temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
 )
 
@@ -90,6 +104,7 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
         "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "true",
+        "1", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",
     ]  # fmt: skip
@@ -161,6 +176,15 @@ def test_a_bad_file_is_told_though_the_command_line_decides(config: Path) -> Non
         ("ctx = 0", "ctx cannot be '0'", "it must be a whole number from 1 to 2147483647"),
         ("ctx = 4096.0", "ctx cannot be '4096.0'", "it must be a whole number from 1 to 2147483647"),
         ("threads = 513", "threads cannot be '513'", "it must be a whole number from 1 to 512"),
+        ("overflow = 'truncate'", "overflow cannot be 'truncate'", "it must be stop, drop or compact"),
+        ("reasoning = 'dim'", "reasoning cannot be 'dim'", "it must be fold, show or hide"),
+        ("editing_mode = 'nano'", "editing_mode cannot be 'nano'", "it must be emacs or vi"),
+        ("markdown = 'maybe'", "markdown cannot be 'maybe'", "it must be true or false"),
+        (
+            "reasoning_budget = -1",
+            "reasoning_budget cannot be '-1'",
+            "it must be a whole number from 0 to 2147483647",
+        ),
         ("gpu_layers = -2", "gpu_layers cannot be '-2'", "it must be a whole number from -1 to 2147483647"),
         ("seed = 'x'", "seed cannot be 'x'", "it must be a whole number from 0 to 4294967294"),
         ("stop = ['']", "stop cannot be ''", r"it must be a text that ends the answer (\n is a line feed)"),
@@ -214,4 +238,4 @@ def test_an_unknown_setting_is_refused_with_all_names() -> None:
 
 @pytest.mark.parametrize(("text", "effort"), [("low", "low"), (" Medium ", "medium"), ("HIGH", "high")])
 def test_an_effort_is_read_in_any_case(text: str, effort: str) -> None:
-    assert parse_effort(text) == ReasoningEffort(effort)
+    assert set_setting(Settings(), "effort", text) == Settings(effort=ReasoningEffort(effort))
