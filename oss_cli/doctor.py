@@ -3,7 +3,9 @@
 Beside `wiring` the other module that knows several rooms. What the findings mean is said in `machine/checkup.py`.
 """
 
+import os
 import platform
+import shlex
 import shutil
 import sys
 import time
@@ -11,26 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from oss_cli import wiring
-from oss_cli.errors import EngineFailed
+from oss_cli.catalogue import Catalogue, load_catalogue
+from oss_cli.errors import BadCatalogue, BadSettings, EngineFailed
 from oss_cli.http import HttpClient, HttpTrouble
-from oss_cli.machine.checkup import Build, Checkup, HubAnswer, ModelFit, Place, Python
+from oss_cli.machine.checkup import Build, Checkup, Finding, HubAnswer, ModelFit, Place, Python
 from oss_cli.machine.fit import fit
 from oss_cli.machine.graphics import Advice, advise, find_system_gpus, has_avx2
 from oss_cli.machine.probe import probe_machine
-from oss_cli.paths import find_paths
+from oss_cli.paths import Paths, find_paths
 from oss_cli.plan import Machine
+from oss_cli.settings import unknown_settings
 from oss_cli.store.hub import find_token
-from oss_cli.store.local import hub_cache_folder
+from oss_cli.store.local import LocalStore
 
 _HUB_TIMEOUT_S = 3.0
 
 
 def check_up() -> Checkup:
-    """Look at everything; keeps the probe on disk. Takes up to 3 s for the Hub and 3 s for nvidia-smi.
-
-    Raises:
-        BadSettings: the settings or a models.toml cannot be read.
-    """
+    """Look at everything; keeps the probe on disk. Takes up to 3 s for the Hub and 3 s for nvidia-smi."""
+    paths, catalogue, findings = _look_at_settings()
     build, machine = _look_at_build()
     system_gpus = find_system_gpus()
     if not build.problem:
@@ -42,11 +43,37 @@ def check_up() -> Checkup:
         system_gpus=system_gpus,
         advice=advise(system_gpus),
         has_avx2=has_avx2(),
-        places=_look_at_places(),
+        places=_look_at_places(paths),
         hub=_ask_hub(),
         has_token=find_token() is not None,
-        models=_fit_models(machine),
+        models=_fit_models(machine, catalogue, LocalStore(paths, catalogue)),
+        settings=findings,
     )
+
+
+def _look_at_settings() -> tuple[Paths, Catalogue, tuple[Finding, ...]]:
+    """Where things are and which models are known; where the user's files cannot be used, as they would be without."""
+    paths, catalogue, findings = find_paths(), None, []
+    try:
+        findings += [Finding(sentence, "oss config edit") for sentence in unknown_settings(paths.config_file)]
+        paths = wiring.find_places()
+    except BadSettings as error:
+        findings.append(Finding(_sentence(error), error.hint or "oss config path"))
+    try:
+        catalogue = wiring.open_catalogue()
+    except BadCatalogue as error:
+        findings.append(Finding(_sentence(error), _edit_command(paths.user_models_file)))
+    return paths, catalogue or load_catalogue(None), tuple(findings)
+
+
+def _sentence(error: BadSettings) -> str:
+    return f"{error.message}: {error.cause}" if error.cause else error.message
+
+
+def _edit_command(path: Path) -> str:
+    if os.name == "nt":
+        return f'notepad "{path}"'
+    return f"{os.environ.get('VISUAL') or os.environ.get('EDITOR') or 'vi'} {shlex.quote(str(path))}"
 
 
 def _look_at_build() -> tuple[Build, Machine]:
@@ -62,10 +89,9 @@ def _look_at_build() -> tuple[Build, Machine]:
     return Build(devices.build_version(), features, devices.can_offload()), machine
 
 
-def _look_at_places() -> tuple[Place, ...]:
-    paths = find_paths()
+def _look_at_places(paths: Paths) -> tuple[Place, ...]:
     folders = {
-        "downloads": hub_cache_folder(),
+        "downloads": paths.hub_cache,
         "own models": paths.models,
         "settings": paths.config_file,
         "cache": paths.cache,
@@ -84,9 +110,12 @@ def _free_bytes(path: Path) -> int | None:
 
 def _ask_hub() -> HubAnswer:
     endpoint = wiring.hub_endpoint()
-    forbidden = wiring.find_offline_switch()
-    if forbidden is not None:
-        return HubAnswer(endpoint, None, forbidden_by=forbidden)
+    try:
+        switch = wiring.find_offline_switch()
+    except BadSettings:
+        return HubAnswer(endpoint, None, not_asked="the settings cannot be used, and may forbid the network")
+    if switch is not None:
+        return HubAnswer(endpoint, None, not_asked=f"{switch} forbids the network")
     client = HttpClient(1, read_timeout_s=_HUB_TIMEOUT_S)
     started = time.monotonic()
     try:
@@ -100,9 +129,7 @@ def _ask_hub() -> HubAnswer:
     return HubAnswer(endpoint, None if problem else took, problem=problem)
 
 
-def _fit_models(machine: Machine) -> tuple[ModelFit, ...]:
-    catalogue = wiring.open_catalogue()
-    store = wiring.open_store(catalogue)
+def _fit_models(machine: Machine, catalogue: Catalogue, store: LocalStore) -> tuple[ModelFit, ...]:
     return tuple(
         ModelFit(entry.name, entry.total_bytes, store.find(entry) is not None, fit(entry.shape, machine))
         for entry in catalogue

@@ -189,7 +189,7 @@ class DiskTooSmall(DownloadFailed):
 
     def __init__(self, folder: Path | str, *, needed_bytes: int, free_bytes: int, again: str) -> None:
         cause = f"{format_bytes(needed_bytes)} are still to come, {format_bytes(free_bytes)} are free in {folder}"
-        hint = f"free some space, or set HF_HOME to a folder on another disk, then: {again}"
+        hint = f"free some space, or take another disk: oss config set hub_cache FOLDER, then: {again}"
         super().__init__("the disk is too small for this download", cause=cause, hint=hint)
         self.needed_bytes = needed_bytes
         self.free_bytes = free_bytes
@@ -209,7 +209,7 @@ class CacheNotWritable(DownloadFailed):
     """The cache's folder, or its disk, does not let us write."""
 
     def __init__(self, folder: Path | str, reason: str, *, again: str) -> None:
-        hint = f"set HF_HOME to a folder of your own, then: {again}"
+        hint = f"take a folder of your own: oss config set hub_cache FOLDER, then: {again}"
         super().__init__(f"{folder} cannot be written to", cause=reason, hint=hint)
 
 

@@ -1,6 +1,7 @@
 """Where things live on disk. Knows nothing of what is in the files."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,10 @@ class Paths:
     """What must not be lost."""
     cache: Path
     """What can be made again."""
+    models: Path
+    """GGUF files that belong to `oss` itself; each is installed under its file's name."""
+    hub_cache: Path
+    """Where the Hugging Face libraries, and we, keep repositories of the Hub."""
 
     @property
     def config_file(self) -> Path:
@@ -29,11 +34,6 @@ class Paths:
     def user_models_file(self) -> Path:
         """The user's own models, laid over ours."""
         return self.config / "models.toml"
-
-    @property
-    def models(self) -> Path:
-        """GGUF files that belong to `oss` itself; each is installed under its file's name."""
-        return self.data / "models"
 
     @property
     def prompt_history_file(self) -> Path:
@@ -56,14 +56,43 @@ class Paths:
         return self.cache / "oss.log"
 
 
-def find_paths() -> Paths:
-    """$OSS_HOME's subfolders if it is set, else the platform's own places for configuration, data and caches."""
+HUB_CACHE_VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
+"""The Hugging Face libraries' own, the first that is set wins."""
+
+
+def find_paths(*, models: Path | None = None, hub_cache: Path | None = None) -> Paths:
+    """$OSS_HOME's subfolders if it is set, else the platform's own places for configuration, data and caches.
+
+    models, hub_cache: where the settings want these two; None: where they are by themselves.
+    """
     home = os.environ.get("OSS_HOME")
     if home:
-        root = Path(os.path.expanduser(home))  # noqa: PTH111 - Path.expanduser fails where a user is not known
-        return Paths(config=root, data=root, cache=root / "cache")
-    return Paths(
-        config=platformdirs.user_config_path(_APPLICATION, appauthor=False),
-        data=platformdirs.user_data_path(_APPLICATION, appauthor=False),
-        cache=platformdirs.user_cache_path(_APPLICATION, appauthor=False),
-    )
+        config = data = expand_folder(home)
+        cache = data / "cache"
+    else:
+        config = platformdirs.user_config_path(_APPLICATION, appauthor=False)
+        data = platformdirs.user_data_path(_APPLICATION, appauthor=False)
+        cache = platformdirs.user_cache_path(_APPLICATION, appauthor=False)
+    hub_cache = hub_cache or hub_cache_of(os.environ) or _default_hub_cache()
+    return Paths(config, data, cache, models=models or data / "models", hub_cache=hub_cache)
+
+
+def hub_cache_of(environment: Mapping[str, str]) -> Path | None:
+    """The cache that the Hugging Face libraries' variables name; None: they name none.
+
+    Source: huggingface_hub/constants.py (2.4); that module is not loaded for it: it costs 30 ms.
+    """
+    name = next((name for name in HUB_CACHE_VARIABLES if environment.get(name)), None)
+    if name is None:
+        return None
+    folder = expand_folder(environment[name])
+    return folder / "hub" if name == "HF_HOME" else folder
+
+
+def expand_folder(text: str) -> Path:
+    """A folder as people write it, `~` and `$NAME` replaced."""
+    return Path(os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111 - Path.expanduser fails on unknown users
+
+
+def _default_hub_cache() -> Path:
+    return expand_folder(f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface/hub")

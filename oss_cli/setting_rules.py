@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.option_text import OPTION_RULES
 from oss_cli.conversation.options import ReasoningEffort
+from oss_cli.paths import expand_folder
 from oss_cli.plan import KvType
 
 _MOST = 2**31 - 1
@@ -52,6 +54,16 @@ def _choice(values: type[StrEnum], meaning: str) -> SettingRule:
     return SettingRule(lambda text: values(text.strip().lower()), form, meaning)
 
 
+def _folder(meaning: str) -> SettingRule:
+    def parse(text: str) -> Path:
+        folder = expand_folder(text.strip())
+        if not folder.is_absolute():  # it must not depend on where a command is given
+            raise ValueError(text)
+        return folder
+
+    return SettingRule(parse, "a whole path, or begin with ~", meaning)
+
+
 def _whole(least: int, most: int, meaning: str) -> SettingRule:
     def parse(text: str) -> int:
         value = int(text)
@@ -75,6 +87,8 @@ SETTING_RULES: dict[str, SettingRule] = {
     "no_mmap": _switch("true: copy the model into memory instead of mapping its file"),
     "mlock": _switch("true: keep the model from being swapped out"),
     "offline": _switch("true: never use the network"),
+    "hub_cache": _folder("folder of what is pulled: the Hugging Face cache"),
+    "models_folder": _folder("folder of the models that oss has for itself"),
     "private": _switch("true: keep nothing of a chat"),
     "overflow": _choice(Overflow, "when the next turn does not fit: stop, drop the oldest, or compact them"),
     "reasoning_budget": _whole(0, _MOST, "most tokens of reasoning before an answer; 0: none"),

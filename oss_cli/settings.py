@@ -2,7 +2,7 @@
 
 Precedence, the first that decides a setting wins:
   1. options of the command line
-  2. environment variables, OSS_ and the setting's name in capitals
+  2. environment variables: OSS_ and the setting's name in capitals; after them, for hub_cache, HF_HUB_CACHE and HF_HOME
   3. config.toml in the configuration folder
 What nobody decides is left to the model's catalogue entry, then to the model file, then to our defaults.
 """
@@ -18,6 +18,8 @@ from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.option_text import OPTION_RULES, set_option
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage
+from oss_cli.own_text import read_own_text
+from oss_cli.paths import HUB_CACHE_VARIABLES, hub_cache_of
 from oss_cli.plan import KvType
 from oss_cli.setting_rules import SETTING_RULES
 
@@ -48,6 +50,10 @@ class Settings:
     """Whether the model is kept from being swapped out."""
     offline: bool | None = None
     """Whether the network is forbidden; undecided: it is used where a command needs it."""
+    hub_cache: Path | None = None
+    """Folder of what is pulled, shared with other programs; undecided: where the Hugging Face libraries have theirs."""
+    models_folder: Path | None = None
+    """Folder of the models that are ours alone; undecided: `models` in the data folder."""
     private: bool | None = None
     """Whether a chat leaves no trace; undecided: it is kept."""
     overflow: Overflow | None = None
@@ -86,7 +92,7 @@ def load_settings(command_line: Settings, config_file: Path, environment: Mappin
 
 
 def read_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that OSS_ variables decide.
+    """The settings that variables decide.
 
     Raises:
         BadSettings: one holds a value that it cannot have.
@@ -96,45 +102,67 @@ def read_environment(environment: Mapping[str, str] | None = None) -> Settings:
     for name in SETTING_NAMES:
         variable = f"OSS_{name.upper()}"
         if environment.get(variable):
-            settings = _decide(settings, name, environment[variable], source=variable)
-    return settings
+            hint = f"unset {variable}" if os.name != "nt" else f"Remove-Item Env:{variable}"
+            settings = _decide(settings, name, environment[variable], source=variable, hint=hint)
+    return settings if settings.hub_cache else replace(settings, hub_cache=hub_cache_of(environment))
 
 
-def read_config(path: Path, *, keeps_unknown: bool = False) -> Settings:
+def deciding_variable(name: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The variable that decides a setting; None: no variable does."""
+    environment = os.environ if environment is None else environment
+    variables = (f"OSS_{name.upper()}", *(HUB_CACHE_VARIABLES if name == "hub_cache" else ()))
+    return next((variable for variable in variables if environment.get(variable)), None)
+
+
+def read_config(path: Path) -> Settings:
     """The settings of a config.toml; none at all if there is no such file.
 
-    keeps_unknown: pass over settings that we do not know, instead of refusing them.
+    Settings that we do not know are passed over, so that the file of a newer `oss` can be used: `unknown_settings`.
 
     Raises:
-        BadSettings: it cannot be read, is not TOML, or has a setting or a value that we do not know.
+        BadSettings: it cannot be read, is not TOML, or has a value that cannot be.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{path} cannot be read", cause=str(error)) from error
     settings = Settings()
-    for name, value in table.items():
+    for name, value in _read_table(path).items():
         if name not in SETTING_NAMES:
-            if keeps_unknown:
-                continue
-            raise _unusable(str(path), _unknown(name))
+            continue
         values = value if name == "stop" and isinstance(value, list) else [value]
+        hint = f"oss config unset {name}"
         for one in values:
-            settings = _decide(settings, name, _as_text(one, name, path), source=str(path))
+            settings = _decide(settings, name, _as_text(one, name, path, hint), source=str(path), hint=hint)
     return settings
 
 
-def _decide(settings: Settings, name: str, text: str, *, source: str) -> Settings:
+def unknown_settings(path: Path) -> tuple[str, ...]:
+    """What a config.toml holds and we do not know, each as a sentence with the setting that may have been meant.
+
+    Raises:
+        BadSettings: it cannot be read or is not TOML.
+    """
+    return tuple(_describe_unknown(name) for name in _read_table(path) if name not in SETTING_NAMES)
+
+
+def _describe_unknown(name: str) -> str:
+    nearest = nearest_setting(name)
+    return f"config.toml: there is no setting called {name!r}" + (f"; did you mean {nearest}?" if nearest else "")
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_own_text(path))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read", cause=error.strerror or str(error)) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read", cause=str(error), hint="oss config edit") from error
+
+
+def _decide(settings: Settings, name: str, text: str, *, source: str, hint: str) -> Settings:
     try:
         return set_setting(settings, name, text)
     except BadUsage as error:
-        raise _unusable(source, error) from error
-
-
-def _unusable(source: str, error: BadUsage) -> BadSettings:
-    return BadSettings(f"{source} cannot be used: {error.message}", cause=error.cause, hint=error.hint)
+        raise BadSettings(f"{source} cannot be used: {error.message}", cause=error.cause, hint=hint) from error
 
 
 def set_setting(settings: Settings, name: str, text: str) -> Settings:
@@ -182,11 +210,10 @@ def _unknown(name: str) -> BadUsage:
     return BadUsage(f"there is no setting called {name!r}", cause=cause)
 
 
-def _as_text(value: object, name: str, path: Path) -> str:
+def _as_text(value: object, name: str, path: Path, hint: str) -> str:
     if SETTING_RULES[name].is_switch and isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
-    raise BadSettings(
-        f"{path} cannot be used: {name} is a {type(value).__name__}", cause="it must be a text or a number"
-    )
+    message = f"{path} cannot be used: {name} is a {type(value).__name__}"
+    raise BadSettings(message, cause=f"it must be {SETTING_RULES[name].form}", hint=hint)

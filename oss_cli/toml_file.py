@@ -14,6 +14,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from oss_cli.errors import BadSettings, CannotWrite
+from oss_cli.own_text import read_own_text
 
 Value = str | int | float | bool | list[str]
 
@@ -31,10 +32,12 @@ class TomlFile:
         """
         self._path = path
         try:
-            text = path.read_text("utf-8")
+            text = read_own_text(path)
         except FileNotFoundError:
             text = beginning
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise BadSettings(f"{path} cannot be read", cause=error.strerror or str(error)) from error
+        except UnicodeDecodeError as error:
             raise BadSettings(f"{path} cannot be read", cause=str(error)) from error
         try:
             # tomlkit accepts a little more than the standard library, which is what reads the file afterwards.

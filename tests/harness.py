@@ -29,12 +29,14 @@ def run_oss(*arguments: str, stdin: str | bytes = "") -> Result:
     """Run `oss` with pipes for its streams."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
     streams = [io.TextIOWrapper(io.BytesIO(part), encoding="utf-8") for part in (data, b"", b"")]
-    saved = sys.stdin, sys.stdout, sys.stderr
+    saved, environment = (sys.stdin, sys.stdout, sys.stderr), dict(os.environ)
     sys.stdin, sys.stdout, sys.stderr = streams
     try:
         status = main(list(arguments))
     finally:
         sys.stdin, sys.stdout, sys.stderr = saved
+        os.environ.clear()  # what a command tells its own process ends with it
+        os.environ.update(environment)
     texts = []
     for stream in streams[1:]:
         stream.flush()

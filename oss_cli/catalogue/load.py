@@ -14,6 +14,7 @@ from oss_cli.catalogue.fields import Table
 from oss_cli.catalogue.overlay import Values, key_of, laid_over, merged
 from oss_cli.catalogue.parse import check_name, read_architecture, read_entry
 from oss_cli.errors import BadCatalogue
+from oss_cli.own_text import read_own_text
 
 _SECTIONS = ("models", "aliases", "architectures")
 
@@ -64,7 +65,7 @@ def _our_file() -> Path:
 
 def _read(path: Path) -> Values:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_own_text(path))
     except OSError as error:
         raise BadCatalogue(path, entry="", field="", problem=error.strerror or "cannot be opened") from error
     except UnicodeDecodeError as error:

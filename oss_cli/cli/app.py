@@ -6,7 +6,8 @@ import sys
 import typer
 
 from oss_cli.cli import chat, config, doctor, manage, models, pull, run
-from oss_cli.errors import BadUsage, ClosedPipe, ExitCode
+from oss_cli.cli.options import OfflineOption
+from oss_cli.errors import BadUsage, ClosedPipe, ExitCode, OssError
 
 app = typer.Typer(
     name="oss",
@@ -31,7 +32,9 @@ app.add_typer(config.config, name="config")
 
 @app.callback(invoke_without_command=True)
 def bare(
-    context: typer.Context, version: bool = typer.Option(False, "--version", "-V", help="Show the version.")
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", "-V", help="Show the version."),
+    offline: OfflineOption = False,
 ) -> None:
     """Talk to gpt-oss and other open-weight models on your own computer."""
     if version:
@@ -39,6 +42,8 @@ def bare(
 
         typer.echo(f"oss {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand not in ("config", "doctor"):  # these two say it themselves, in pipes as well
+        _warn_of_unknown_settings()
     if context.invoked_subcommand is not None:
         return
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
@@ -46,6 +51,16 @@ def bare(
             typer.echo(context.get_help(), err=True)
         raise typer.Exit(ExitCode.USAGE)
     chat.start_chat()
+
+
+def _warn_of_unknown_settings() -> None:
+    """Tell a person of mistyped names in config.toml; a file that cannot be read is told by what needs it."""
+    from oss_cli.terminal.console import open_console
+
+    console = open_console()
+    if console.err.is_watched:
+        with contextlib.suppress(OssError):
+            config.warn_of_unknown_settings(console)
 
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]

@@ -27,9 +27,9 @@ def _model_names(*, only_here: bool) -> Iterator[str]:
 
     try:
         catalogue = wiring.open_catalogue()
-    except OssError:  # a broken models.toml is told by the command itself
+        store = wiring.open_store(catalogue)
+    except OssError:  # a broken models.toml or config.toml is told by the command itself
         return
-    store = wiring.open_store(catalogue)
     if only_here:
         yield from (model.name for model in store.installed())
         return

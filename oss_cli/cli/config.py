@@ -1,6 +1,7 @@
 """`oss config`: the settings of config.toml, shown, changed and explained."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,7 +38,6 @@ def show(as_json: JsonOption = False) -> None:
 
     console = open_console()
     decided = _decided()
-    unknown = _unknown_keys()
     if as_json:
         import json
 
@@ -49,9 +49,7 @@ def show(as_json: JsonOption = False) -> None:
             for name, meaning in SETTING_MEANINGS.items()
         ]
         show_table(console.out, ("SETTING", "VALUE", "FROM", "MEANING"), rows)
-    for name, nearest in unknown.items():
-        meant = f"; did you mean {nearest}?" if nearest else ""
-        console.err.write(f"config.toml: there is no setting called {name!r}{meant}\n")
+    warn_of_unknown_settings(console)
 
 
 @config.command("get")
@@ -111,6 +109,7 @@ def edit() -> None:
 
     from oss_cli import wiring
     from oss_cli.settings import read_config
+    from oss_cli.terminal.console import open_console
 
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadUsage("an editor needs a terminal", hint="oss config set NAME VALUE")
@@ -129,8 +128,9 @@ def edit() -> None:
     try:
         read_config(path)
     except OssError as error:
-        error.hint = error.hint or "oss config edit"
+        error.hint = "oss config edit"
         raise
+    warn_of_unknown_settings(open_console())
 
 
 @config.command("path")
@@ -149,12 +149,12 @@ def _decided() -> "dict[str, tuple[Value, str]]":
         BadSettings: config.toml or a variable holds something that cannot be used.
     """
     from oss_cli import wiring
-    from oss_cli.settings import SETTING_NAMES, read_config, read_environment
+    from oss_cli.settings import SETTING_NAMES, deciding_variable, read_config, read_environment
 
-    environment, file = read_environment(), read_config(wiring.config_file(), keeps_unknown=True)
+    environment, file = read_environment(), read_config(wiring.config_file())
     decided: dict[str, tuple[Value, str]] = {}
     for name in SETTING_NAMES:
-        for settings, source in ((environment, f"OSS_{name.upper()}"), (file, "config.toml")):
+        for settings, source in ((environment, deciding_variable(name) or ""), (file, "config.toml")):
             value = _value_of(settings, name)
             if value is not None:
                 decided[name] = (value, source)
@@ -168,7 +168,7 @@ def _value_of(settings: "Settings", name: str) -> "Value | None":
         return ",".join(f"{token}:{bias:g}" for token, bias in value.items())
     if isinstance(value, tuple):
         return list(value)
-    return None if value is None else str(value) if isinstance(value, str) else value
+    return str(value) if isinstance(value, (str, Path)) else value
 
 
 def _shown(value: "Value") -> str:
@@ -177,18 +177,18 @@ def _shown(value: "Value") -> str:
     return " ".join(repr(one) for one in value) if isinstance(value, list) else str(value)
 
 
-def _unknown_keys() -> dict[str, str | None]:
-    """What config.toml holds and we do not know, and what it may have been meant to be."""
-    import tomllib
+def warn_of_unknown_settings(console: "Console") -> None:
+    """Say what stands in config.toml and decides nothing.
 
+    Raises:
+        BadSettings: it cannot be read or is not TOML.
+    """
     from oss_cli import wiring
-    from oss_cli.settings import SETTING_NAMES, nearest_setting
+    from oss_cli.settings import unknown_settings
+    from oss_cli.terminal.errors import show_warning
 
-    try:
-        table = tomllib.loads(wiring.config_file().read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    return {name: nearest_setting(name) for name in table if name not in SETTING_NAMES}
+    for sentence in unknown_settings(wiring.config_file()):
+        show_warning(sentence, console.err)
 
 
 def _checked(name: str, texts: list[str]) -> "Value":
@@ -205,6 +205,8 @@ def _checked(name: str, texts: list[str]) -> "Value":
     if name == "stop":
         return texts[0] if len(texts) == 1 else texts  # as typed: an escape is read when the file is
     value = _value_of(settings, name)
+    if name in ("hub_cache", "models_folder") and texts[0].startswith(("~", "$")):
+        return texts[0]  # as typed: the same file may serve on several computers
     assert value is not None
     return value
 
@@ -241,8 +243,10 @@ def _open_file() -> "TomlFile":
 
 
 def _warn_of_variable(name: str, console: "Console") -> None:
-    variable = f"OSS_{name.upper()}"
-    if os.environ.get(variable):
+    from oss_cli.settings import deciding_variable
+
+    variable = deciding_variable(name)
+    if variable is not None:
         console.err.write(f"{variable} is set, and wins over config.toml\n")
 
 

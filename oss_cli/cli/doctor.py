@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -11,7 +12,13 @@ if TYPE_CHECKING:
     from oss_cli.terminal.doctor import TerminalFacts
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+_NOT_SHOWN = ("models", "advice", "has_avx2", "settings")
+"""Of the findings, what JSON has in another form, or among the warnings."""
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False, offline: OfflineOption = False
+) -> None:
     """Check this computer: llama.cpp, GPU, memory, disk, network, and which models fit.
 
     Exit status 0: a model can run here; else 5.
@@ -52,7 +59,7 @@ def _as_value(checkup: "Checkup", terminal: "TerminalFacts") -> dict[str, Any]:
         }
         for model in checkup.models
     ]
-    value = {key: item for key, item in asdict(checkup).items() if key not in ("models", "advice", "has_avx2")}
+    value = {key: item for key, item in asdict(checkup).items() if key not in _NOT_SHOWN}
     return {
         **value,
         "models": models,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oss_cli.cli.completion import complete_installed, complete_model
+from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, NotDownloaded, NotVerified, UnknownModel, format_bytes
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def import_model(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it here.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy the bytes, always.")] = False,
     link: Annotated[bool, typer.Option("--link", help="Link, always: hard, else symbolic.")] = False,
+    offline: OfflineOption = False,
 ) -> None:
     """Bring a GGUF from elsewhere on this computer into the models of oss.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oss_cli.cli.completion import complete_model
+from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import NotDownloaded, format_bytes
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def show(
         ),
     ],
     as_json: JsonOption = False,
+    offline: OfflineOption = False,
 ) -> None:
     """Show what a model is like, what it takes in memory, and where it would go on this computer."""
     from oss_cli import wiring

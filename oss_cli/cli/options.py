@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -77,6 +78,19 @@ RepeatPenaltyOption = Annotated[
 StopOption = Annotated[
     list[str] | None, typer.Option("--stop", metavar="TEXT", help="End the answer before this text; repeatable.")
 ]
+
+
+def _forbid_network(is_asked: bool) -> bool:
+    """For the rest of this process, and for the hub library, which reads its own variable."""
+    if is_asked:
+        os.environ |= {"OSS_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+    return is_asked
+
+
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", help="Never use the network, as OSS_OFFLINE=1.", callback=_forbid_network)
+]
+"""Declared, it works: a command need not look at its value."""
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show llama.cpp's own log, the seed and the speed.")
 ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, DoesNotFit, format_bytes
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def pull(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="What was fetched, or would be, as JSON.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Take what the repository holds now.")] = False,
+    offline: OfflineOption = False,
 ) -> None:
     """Get a model, once, and verify it.
 

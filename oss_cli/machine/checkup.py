@@ -51,9 +51,9 @@ class HubAnswer:
     took_s: float | None
     """None: it could not be reached, or was not asked."""
     problem: str = ""
-    """Why not; empty: it was not asked, because the network is forbidden."""
-    forbidden_by: str | None = None
-    """What forbids the network."""
+    """Why it could not; empty: it was not asked."""
+    not_asked: str = ""
+    """Why it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ class Checkup:
     hub: HubAnswer
     has_token: bool
     models: tuple[ModelFit, ...]
+    settings: tuple[Finding, ...] = ()
+    """What is wrong with the settings and the user's models.toml."""
 
     @property
     def can_run(self) -> bool:
@@ -98,7 +100,7 @@ class Checkup:
 
 def find_warnings(checkup: Checkup) -> tuple[Finding, ...]:
     """What should be done, the worst first; each ends in a command."""
-    return (*_build_warnings(checkup), *_place_warnings(checkup))
+    return (*checkup.settings, *_build_warnings(checkup), *_place_warnings(checkup))
 
 
 def _build_warnings(checkup: Checkup) -> list[Finding]:

@@ -6,7 +6,6 @@ keep theirs too), from a path in a models.toml, and from our own models folder.
 
 import glob
 import importlib.util
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ class LocalStore:
     def __init__(self, paths: Paths, catalogue: Catalogue) -> None:
         self._paths = paths
         self._catalogue = catalogue
-        self._hub_cache = hub_cache_folder()
+        self._hub_cache = paths.hub_cache
         self._cache = HubCache(self._hub_cache)
 
     def installed(self) -> Iterator[InstalledModel]:
@@ -204,22 +203,6 @@ def model_files(path: Path) -> tuple[Path, ...]:
 def model_bytes(path: Path) -> int:
     """Size of a model's file on disk, all parts of a split one together; 0 for what is not there."""
     return sum(part.stat().st_size for part in _parts(path) if part.is_file())
-
-
-def hub_cache_folder() -> Path:
-    """Where the Hugging Face libraries keep repositories: $HF_HUB_CACHE, $HF_HOME/hub, or ~/.cache/huggingface/hub.
-
-    Source: huggingface_hub/constants.py (2.4); that module is not loaded for it: it costs 30 ms.
-    """
-    explicit = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if explicit:
-        return _expand(explicit)
-    home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
-    return _expand(home) / "hub"
-
-
-def _expand(folder: str) -> Path:
-    return Path(os.path.expandvars(folder)).expanduser()
 
 
 def _is_whole(path: Path) -> bool:

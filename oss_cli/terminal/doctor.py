@@ -99,8 +99,8 @@ def _describe_gpus(checkup: Checkup) -> str:
 
 def _describe_hub(hub: HubAnswer, *, has_token: bool) -> str:
     token = "a token is set" if has_token else "no token, and none is needed for the models of the catalogue"
-    if hub.forbidden_by is not None:
-        return f"{hub.endpoint} was not asked: {hub.forbidden_by} forbids the network; {token}"
+    if hub.not_asked:
+        return f"{hub.endpoint} was not asked: {hub.not_asked}; {token}"
     if hub.took_s is None:
         return f"{hub.endpoint} cannot be reached: {hub.problem}; {token}"
     return f"{hub.endpoint} answered in {hub.took_s:.1f} s; {token}"

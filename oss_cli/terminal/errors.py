@@ -15,6 +15,12 @@ def show_error(error: OssError, stream: Stream) -> None:
         stream.write(f" {error.hint}\n")
 
 
+def show_warning(text: str, stream: Stream) -> None:
+    """Write what should be known, while the command goes on."""
+    stream.alarm("warning:")
+    stream.write(f" {text}\n")
+
+
 def show_bug(summary: str, log_path: str, stream: Stream) -> None:
     """Write the one line that an error which is our own fault gets."""
     stream.alarm("error:")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from oss_cli.errors import BadSettings, BadUsage, NotDownloaded, UnknownModel
 from oss_cli.wiring.machine import describe_fit
-from oss_cli.wiring.settings import fetch_hint, find_offline_switch, is_set, missing_cause, open_catalogue, open_store
+from oss_cli.wiring.settings import (
+    fetch_hint,
+    find_offline_switch,
+    find_places,
+    is_set,
+    missing_cause,
+    open_catalogue,
+    open_store,
+)
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import Catalogue
@@ -90,9 +98,8 @@ def _find_repository_here(name: str, catalogue: "Catalogue") -> Path | None:
 
 def _open_hub_cache() -> "HubCache":
     from oss_cli.store.hub_cache import HubCache
-    from oss_cli.store.local import hub_cache_folder
 
-    return HubCache(hub_cache_folder(), has_links=not is_set("HF_HUB_DISABLE_SYMLINKS"))
+    return HubCache(find_places().hub_cache, has_links=not is_set("HF_HUB_DISABLE_SYMLINKS"))
 
 
 def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "DescribeFit | None" = None) -> "Puller":

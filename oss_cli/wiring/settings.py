@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oss_cli.errors import BadUsage
-from oss_cli.paths import find_paths
+from oss_cli.paths import Paths, find_paths
 from oss_cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ def load_settings(command_line: Settings) -> Settings:
     from oss_cli.settings import load_settings as load
 
     return load(command_line, find_paths().config_file)
+
+
+def find_places() -> Paths:
+    """Where everything is, as the settings want it.
+
+    Raises:
+        BadSettings: they cannot be used.
+    """
+    settings = load_settings(Settings())
+    return find_paths(models=settings.models_folder, hub_cache=settings.hub_cache)
 
 
 def open_catalogue() -> "Catalogue":
@@ -52,10 +62,14 @@ def _read_catalogue(path: Path, state: tuple[int, int, int] | None) -> "Catalogu
 
 
 def open_store(catalogue: "Catalogue") -> "LocalStore":
-    """The models on this disk."""
+    """The models on this disk.
+
+    Raises:
+        BadSettings: the settings, which say where they are, cannot be used.
+    """
     from oss_cli.store.local import LocalStore
 
-    return LocalStore(find_paths(), catalogue)
+    return LocalStore(find_places(), catalogue)
 
 
 def config_file() -> Path:
@@ -65,7 +79,7 @@ def config_file() -> Path:
 
 def models_folder() -> Path:
     """Our own models folder; need not exist."""
-    return find_paths().models
+    return find_places().models
 
 
 def last_uses() -> "dict[str, datetime]":
@@ -104,7 +118,7 @@ def fetch_hint(entry: "CatalogueEntry") -> str:
 def find_offline_switch() -> str | None:
     """What forbids the network, in words; None when it is allowed."""
     hub_switch = next((name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if is_set(name)), None)
-    return "the setting offline (OSS_OFFLINE)" if load_settings(Settings()).offline else hub_switch
+    return "the setting offline (--offline, OSS_OFFLINE)" if load_settings(Settings()).offline else hub_switch
 
 
 def is_set(variable: str) -> bool:

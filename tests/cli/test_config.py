@@ -21,8 +21,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HF_HOME", "/hf")
     assert list(SETTING_MEANINGS) == list(SETTING_NAMES)
     run_oss("config", "set", "temperature", "0.3")
     run_oss("config", "set", "ctx", "4096")
@@ -31,13 +32,14 @@ def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
     result = run_oss("config", "show")
     rows = {line.split()[0]: line.rstrip() for line in result.stdout.splitlines()}
     assert list(rows) == ["SETTING", *SETTING_NAMES]
-    assert rows["SETTING"] == "SETTING           VALUE  FROM         MEANING"
-    assert rows["ctx"] == "ctx               8192   OSS_CTX      tokens a conversation can hold"
-    assert rows["temperature"].startswith("temperature       0.3    config.toml  a number from 0")
-    assert rows["threads"] == "threads                               CPU threads"
+    assert rows["SETTING"] == "SETTING           VALUE    FROM         MEANING"
+    assert rows["ctx"] == "ctx               8192     OSS_CTX      tokens a conversation can hold"
+    assert rows["temperature"].startswith("temperature       0.3      config.toml  a number from 0")
+    assert rows["threads"] == "threads                                 CPU threads"
     assert run_oss("config").stdout == result.stdout
     assert json.loads(run_oss("config", "show", "--json").stdout) == {
         "ctx": {"from": "OSS_CTX", "value": 8192},
+        "hub_cache": {"from": "HF_HOME", "value": "/hf/hub"},
         "temperature": {"from": "config.toml", "value": 0.3},
     }
 
@@ -54,6 +56,8 @@ def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
         ("overflow", ["Drop"], 'overflow = "drop"', "drop"),
         ("reasoning-budget", ["0"], "reasoning_budget = 0", "0"),
         ("temperature", ["0.25"], "temperature = 0.25", "0.25"),
+        ("models_folder", ["~/models"], 'models_folder = "~/models"', str(Path("~/models").expanduser())),
+        ("models_folder", ["/big/models"], 'models_folder = "/big/models"', "/big/models"),
         ("system", ['Say "hi".'], "system = \"Say \\\"hi\\\".\"", 'Say "hi".'),
         ("stop", ["\\n"], 'stop = "\\\\n"', "'\\n'"),
         ("stop", ["a", "b"], 'stop = ["a", "b"]', "'a' 'b'"),
@@ -92,7 +96,8 @@ def test_comments_order_and_what_we_do_not_know_stay(file: Path) -> None:
     )
     result = run_oss("config", "show")
     assert result.stderr == (
-        "config.toml: there is no setting called 'future'\nconfig.toml: there is no setting called 'servers'\n"
+        "warning: config.toml: there is no setting called 'future'\n"
+        "warning: config.toml: there is no setting called 'servers'\n"
     )
     assert run_oss("config", "unset", "future").status == 0
     assert "future" not in file.read_text()
@@ -147,8 +152,32 @@ def test_a_broken_file_is_told_and_left_alone(file: Path) -> None:
     for arguments in (("set", "ctx", "1"), ("show",)):
         result = run_oss("config", *arguments)
         assert (result.stdout, result.status) == ("", 9)
-        assert result.stderr == f"error: {file} cannot be read\n  Invalid value (at line 1, column 7)\n"
+        hint = "" if arguments[0] == "set" else "hint: oss config edit\n"
+        assert result.stderr == f"error: {file} cannot be read\n  Invalid value (at line 1, column 7)\n{hint}"
     assert file.read_text() == "ctx = \n"
+
+
+def test_a_value_that_cannot_be_ends_in_the_command_that_takes_it_out(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("ctx = 0\neffort = 'low'\n")
+    result = run_oss("list")
+    assert (result.stdout, result.status) == ("", 9)
+    assert result.stderr == (
+        f"error: {file} cannot be used: ctx cannot be '0'\n"
+        "  it must be a whole number from 1 to 2147483647\n"
+        "hint: oss config unset ctx\n"
+    )
+    assert run_oss("config", "unset", "ctx").status == 0
+    assert run_oss("list").status == 0
+
+
+def test_a_pipe_in_the_files_place_is_told_instead_of_waited_for(file: Path) -> None:
+    file.parent.mkdir()
+    os.mkfifo(file)
+    for arguments in (("set", "ctx", "1"), ("show",)):
+        result = run_oss("config", *arguments)
+        assert (result.stdout, result.status) == ("", 9)
+        assert result.stderr == f"error: {file} cannot be read\n  it is a pipe or a device, not a file\n"
 
 
 def test_a_file_that_cannot_be_written_is_told(file: Path) -> None:
@@ -185,9 +214,30 @@ def test_edit_opens_an_editor_and_checks_what_it_left(file: Path, tmp_path: Path
     assert file.read_text().endswith("ctx = 77\n")
     editor.write_text("#!/bin/sh\necho 'contxt = 77' >> \"$1\"\n")
     with open_terminal("config", "edit", EDITOR=str(editor), VISUAL="") as terminal:
+        assert terminal.wait() == 0
+        assert terminal.text == "warning: config.toml: there is no setting called 'contxt'; did you mean ctx?\n"
+    editor.write_text("#!/bin/sh\necho 'ctx = 0' > \"$1\"\n")
+    with open_terminal("config", "edit", EDITOR=str(editor), VISUAL="") as terminal:
         assert terminal.wait() == 9
-        assert "there is no setting called 'contxt'" in terminal.text
         assert terminal.text.endswith("hint: oss config edit\n")
+
+
+def test_a_person_is_told_of_a_mistyped_name_and_the_command_goes_on(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("modle = 'x'\n[servers]\na = 'b'\n")
+    with open_terminal("alias") as terminal:
+        assert terminal.wait() == 0
+        assert terminal.text == (
+            "warning: config.toml: there is no setting called 'modle'; did you mean model?\n"
+            "warning: config.toml: there is no setting called 'servers'\n"
+        )
+    piped = run_oss("alias")
+    assert (piped.stdout, piped.stderr, piped.status) == ("", "", 0)
+
+
+def test_the_hub_cache_of_the_file_yields_to_the_librarys_variable_and_that_is_told() -> None:
+    result = run_oss("config", "set", "hub_cache", "/big/cache")
+    assert (result.stderr, result.status) == ("HF_HOME is set, and wins over config.toml\n", 0)
 
 
 def complete(shell: str, line: str) -> tuple[list[str], set[str]]:

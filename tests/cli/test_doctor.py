@@ -14,7 +14,7 @@ from oss_cli.machine.graphics import Advice, SystemGpu
 from oss_cli.plan import Machine
 from oss_cli.terminal.console import Stream
 from oss_cli.terminal.doctor import TerminalFacts, show_checkup
-from tests.harness import run_oss
+from tests.harness import Result, run_oss
 from tests.machine.machines import GIB, laptop, without_gpu
 
 TERMINAL = TerminalFacts(is_terminal=False, has_colour=False, has_unicode=True, columns=80)
@@ -135,7 +135,7 @@ def test_this_computer_can_run_a_model_and_the_probe_is_kept(tmp_path: Path) -> 
     assert (result.stderr, result.status) == ("", 0)
     labels = re.findall(r"^(\S+(?: \w+)?)  ", result.stdout, re.MULTILINE)
     assert labels[:6] == ["python", "llama.cpp", "processor", "memory", "GPU", "hub"]
-    assert "was not asked: the setting offline (OSS_OFFLINE) forbids the network" in result.stdout
+    assert "was not asked: the setting offline (--offline, OSS_OFFLINE) forbids the network" in result.stdout
     record = json.loads((tmp_path / "oss-home" / "cache" / "probe.json").read_text("utf-8"))
     assert record["machine"]["total_ram_bytes"] > 0
 
@@ -151,6 +151,62 @@ def test_json_has_names_that_stay() -> None:
     starter = next(model for model in value["models"] if model["name"] == "smollm2-135m")
     assert (starter["here"], starter["verdict"]) == (True, "fits")
     assert 0 < starter["needs_bytes"] < 10**9
+
+
+def warnings_of(result: Result) -> str:
+    """What stands under the findings, which are this machine's own."""
+    return result.stdout[result.stdout.index("\nwarning:") :]
+
+
+def test_mistyped_settings_are_warned_of_in_a_pipe_as_well(tmp_path: Path) -> None:
+    (tmp_path / "oss-home").mkdir()
+    (tmp_path / "oss-home" / "config.toml").write_text("modle = 'x'\n")
+    result = run_oss("doctor")
+    assert result.status == 0
+    assert warnings_of(result).startswith(
+        "\nwarning: config.toml: there is no setting called 'modle'; did you mean model?\n  do: oss config edit\n"
+    )
+
+
+BROKEN: dict[str, tuple[str, str, str, str]] = {
+    "a value that cannot be": (
+        "config.toml", "ctx = 0", "cannot be used: ctx cannot be '0': it must be a whole number from 1 to 2147483647",
+        "oss config unset ctx",
+    ),
+    "no TOML": (
+        "config.toml", "ctx", "cannot be read: Expected '=' after a key in a key/value pair (at end of document)",
+        "oss config edit",
+    ),
+    "models.toml": (
+        "models.toml", "[models.m]\n", "cannot be read: m: repository: missing: a model comes from a repository, a package or a path", "{editor} {path}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "problem", "command"), BROKEN.values(), ids=BROKEN)
+def test_broken_settings_are_a_warning_with_its_command_and_the_rest_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, problem: str, command: str
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "nano")
+    path = tmp_path / "oss-home" / name
+    path.parent.mkdir()
+    path.write_text(content)
+    result = run_oss("doctor")
+    assert (result.stderr, result.status) == ("", 0)
+    text, do = warnings_of(result).splitlines()[1:3]
+    assert text == f"warning: {path} {problem}"
+    assert do == f"  do: {command.format(editor='nano', path=path)}"
+    if name == "config.toml":
+        assert "was not asked: the settings cannot be used, and may forbid the network; " in result.stdout
+
+
+def test_a_bad_variable_is_a_warning_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSS_TOP_P", "2")
+    assert warnings_of(run_oss("doctor")).startswith(
+        "\nwarning: OSS_TOP_P cannot be used: top_p cannot be '2': it must be a number above 0, up to 1 (keep all)\n"
+        "  do: unset OSS_TOP_P\n"
+    )
 
 
 def test_a_hub_that_nobody_serves_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

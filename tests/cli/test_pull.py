@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -284,7 +286,7 @@ def test_no_network_is_told_in_three_seconds(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("variable", "switch"),
-    [("OSS_OFFLINE", "the setting offline (OSS_OFFLINE)"), ("HF_HUB_OFFLINE", "HF_HUB_OFFLINE")],
+    [("OSS_OFFLINE", "the setting offline (--offline, OSS_OFFLINE)"), ("HF_HUB_OFFLINE", "HF_HUB_OFFLINE")],
 )
 def test_offline_nothing_is_asked(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, variable: str, switch: str) -> None:
     monkeypatch.setenv(variable, "1")
@@ -296,6 +298,50 @@ def test_offline_nothing_is_asked(hub: FakeHub, monkeypatch: pytest.MonkeyPatch,
         4,
     )
     assert not hub.requests
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--offline", "pull", NAME],
+        ["pull", NAME, "--offline"],
+        ["pull", NAME, "--dry-run", "--offline"],
+        ["--offline", "show", NAME],
+        ["show", NAME, "--offline"],
+        ["--offline", "doctor"],
+        ["doctor", "--offline"],
+        ["--offline", "list"],
+        ["import", "--offline", "gpt-oss-20b"],
+    ],
+)
+def test_offline_as_an_option_no_command_asks_the_hub(
+    hub: FakeHub, model: bytes, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OSS_OFFLINE", "0")  # the option wins
+    hub.add_repository(NAME).add("model-Q8_0.gguf", model)
+    result = run_oss(*arguments)
+    assert not hub.requests
+    if "pull" in arguments:
+        assert result == Result(
+            "",
+            f"error: {NAME} is not on this computer\n"
+            "  the setting offline (--offline, OSS_OFFLINE) forbids the network\n"
+            f"hint: allow the network, then: oss pull {NAME}\n",
+            4,
+        )
+    assert run_oss("pull", NAME).status == 0  # it ends with its command
+
+
+def test_offline_as_an_option_forbids_the_network_to_the_hub_library_too() -> None:
+    program = (
+        "from oss_cli.__main__ import main\n"
+        "main(['--offline', 'alias'])\n"
+        "from huggingface_hub import model_info\n"
+        "try:\n    model_info('org/model')\n"
+        "except Exception as error:\n    print(type(error).__name__)\n"
+    )
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert child.stdout == "OfflineModeIsEnabled\n"
 
 
 def test_a_quantisation_that_is_not_there(hub: FakeHub) -> None:
@@ -353,7 +399,8 @@ def test_a_disk_that_is_too_small_for_all_files_is_told_before_the_first_byte(hu
     assert cause.startswith("  1000000.0 GB are still to come, ")
     assert cause.endswith(f" are free in {tmp_path}/hugging-face/hub")
     assert hint == (
-        "hint: free some space, or set HF_HOME to a folder on another disk, then: oss pull org/model-GGUF:Q8_0"
+        "hint: free some space, or take another disk: oss config set hub_cache FOLDER, then: "
+        "oss pull org/model-GGUF:Q8_0"
     )
     assert result.status == 6
     assert hub.sent_bytes <= 1000  # the header
@@ -367,7 +414,7 @@ def test_a_cache_that_cannot_be_made(hub: FakeHub, tmp_path: Path) -> None:
     assert error_of(result) == (
         f"error: {folder} cannot be written to\n"
         f"  Not a directory: {folder}/models--org--model-GGUF/blobs\n"
-        "hint: set HF_HOME to a folder of your own, then: oss pull org/model-GGUF:Q8_0\n"
+        "hint: take a folder of your own: oss config set hub_cache FOLDER, then: oss pull org/model-GGUF:Q8_0\n"
     )
     assert result.status == 6
 

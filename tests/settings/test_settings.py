@@ -1,5 +1,6 @@
 """Settings from the command line, the environment and config.toml: who wins, and what each refuses."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,15 @@ from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage, ExitCode
 from oss_cli.plan import KvType
-from oss_cli.settings import SETTING_NAMES, Settings, load_settings, read_config, set_setting
+from oss_cli.settings import (
+    SETTING_NAMES,
+    Settings,
+    deciding_variable,
+    load_settings,
+    read_config,
+    set_setting,
+    unknown_settings,
+)
 
 ALL_TOML = """
 model = "gpt-oss-20b"
@@ -22,6 +31,8 @@ kv_type = "q8_0"
 no_mmap = true
 mlock = true
 offline = true
+hub_cache = "/big/cache"
+models_folder = "/big/models"
 private = true
 overflow = "compact"
 reasoning_budget = 512
@@ -50,6 +61,8 @@ ALL = Settings(
     no_mmap=True,
     mlock=True,
     offline=True,
+    hub_cache=Path("/big/cache"),
+    models_folder=Path("/big/models"),
     private=True,
     overflow=Overflow.COMPACT,
     reasoning_budget=512,
@@ -70,7 +83,7 @@ ALL = Settings(
 )
 NAMES = (
     "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, offline, "
-    "private, overflow, reasoning_budget, reasoning, editing_mode, markdown, "
+    "hub_cache, models_folder, private, overflow, reasoning_budget, reasoning, editing_mode, markdown, "
     "temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
 )
 
@@ -104,7 +117,7 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
         "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "true",
-        "1", "Compact", "512", "HIDE", "vi", "off",
+        "/big/cache", "/big/models", "1", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",
     ]  # fmt: skip
@@ -117,6 +130,7 @@ def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
 def test_the_process_environment_is_the_one_that_counts(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OSS_CTX", "512")
     monkeypatch.delenv("OSS_THREADS")
+    monkeypatch.delenv("HF_HOME")
     assert load_settings(Settings(), config) == Settings(ctx=512)
 
 
@@ -154,7 +168,7 @@ def test_a_bad_variable_is_named_with_what_it_may_be(config: Path) -> None:
     assert failure(caught.value) == (
         "OSS_TOP_P cannot be used: top_p cannot be '2'",
         "it must be a number above 0, up to 1 (keep all)",
-        "",
+        "unset OSS_TOP_P",
     )
 
 
@@ -167,11 +181,6 @@ def test_a_bad_file_is_told_though_the_command_line_decides(config: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "problem", "cause"),
     [
-        ("frob = 1", "there is no setting called 'frob'", NAMES),
-        ("Model = 'x'", "there is no setting called 'Model'", "did you mean model?"),
-        ("top-k = 1", "there is no setting called 'top-k'", "did you mean top_k?"),
-        ("[models]\nx = 1", "there is no setting called 'models'", "did you mean model?"),
-        ("sampling = 1", "there is no setting called 'sampling'", NAMES),
         ("effort = 'none'", "effort cannot be 'none'", "it must be low, medium or high"),
         ("ctx = 0", "ctx cannot be '0'", "it must be a whole number from 1 to 2147483647"),
         ("ctx = 4096.0", "ctx cannot be '4096.0'", "it must be a whole number from 1 to 2147483647"),
@@ -188,15 +197,63 @@ def test_a_bad_file_is_told_though_the_command_line_decides(config: Path) -> Non
         ("gpu_layers = -2", "gpu_layers cannot be '-2'", "it must be a whole number from -1 to 2147483647"),
         ("seed = 'x'", "seed cannot be 'x'", "it must be a whole number from 0 to 4294967294"),
         ("stop = ['']", "stop cannot be ''", r"it must be a text that ends the answer (\n is a line feed)"),
-        ("ctx = true", "ctx is a bool", "it must be a text or a number"),
-        ("ctx = [1]", "ctx is a list", "it must be a text or a number"),
-        ("stop = [['a']]", "stop is a list", "it must be a text or a number"),
-        ("[logit_bias]\n42 = -5", "logit_bias is a dict", "it must be a text or a number"),
-        ("seed = 2026-01-01", "seed is a date", "it must be a text or a number"),
+        ("models_folder = 'models'", "models_folder cannot be 'models'", "it must be a whole path, or begin with ~"),
+        ("hub_cache = ''", "hub_cache cannot be ''", "it must be a whole path, or begin with ~"),
+        ("hub_cache = '$NOWHERE/x'", "hub_cache cannot be '$NOWHERE/x'", "it must be a whole path, or begin with ~"),
+        ("ctx = true", "ctx is a bool", "it must be a whole number from 1 to 2147483647"),
+        ("ctx = [1]", "ctx is a list", "it must be a whole number from 1 to 2147483647"),
+        ("private = [true]", "private is a list", "it must be true or false"),
+        ("stop = [['a']]", "stop is a list", r"it must be a text that ends the answer (\n is a line feed)"),
+        ("[logit_bias]\n42 = -5", "logit_bias is a dict", "it must be TOKEN:BIAS pairs such as 42:-5,77:2.5"),
+        ("seed = 2026-01-01", "seed is a date", "it must be a whole number from 0 to 4294967294"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_with_the_file(config: Path, content: str, problem: str, cause: str) -> None:
-    assert config_failure(config, content) == (f"{config} cannot be used: {problem}", cause, "")
+    hint = f"oss config unset {problem.split()[0]}"
+    assert config_failure(config, content) == (f"{config} cannot be used: {problem}", cause, hint)
+
+
+def test_settings_that_we_do_not_know_are_passed_over_and_named_with_the_nearest(config: Path) -> None:
+    config.write_text("frob = 1\nModel = 'x'\ntop-k = 1\nctx = 4096\nsampling = 1\n[models]\nx = 1\n")
+    assert read_config(config) == Settings(ctx=4096)
+    assert unknown_settings(config) == (
+        "config.toml: there is no setting called 'frob'",
+        "config.toml: there is no setting called 'Model'; did you mean model?",
+        "config.toml: there is no setting called 'top-k'; did you mean top_k?",
+        "config.toml: there is no setting called 'sampling'",
+        "config.toml: there is no setting called 'models'; did you mean model?",
+    )
+
+
+def test_without_a_file_nothing_is_unknown(config: Path) -> None:
+    assert unknown_settings(config) == ()
+
+
+HUB_CACHES: list[tuple[dict[str, str], str, str | None]] = [
+    ({}, "/file", None),
+    ({"HF_HOME": "/home-of-hf"}, "/home-of-hf/hub", "HF_HOME"),
+    ({"HF_HOME": "/home-of-hf", "HF_HUB_CACHE": "/hf"}, "/hf", "HF_HUB_CACHE"),
+    ({"HF_HUB_CACHE": "/hf", "OSS_HUB_CACHE": "/ours"}, "/ours", "OSS_HUB_CACHE"),
+    ({"OSS_HUB_CACHE": "", "HF_HUB_CACHE": ""}, "/file", None),
+]
+
+
+@pytest.mark.parametrize(("variables", "folder", "decider"), HUB_CACHES)
+def test_the_hub_cache_is_ours_to_say_then_the_librarys_then_the_files(
+    config: Path, variables: dict[str, str], folder: str, decider: str | None
+) -> None:
+    config.write_text("hub_cache = '/file'")
+    assert load_settings(Settings(), config, variables) == Settings(hub_cache=Path(folder))
+    assert deciding_variable("hub_cache", variables) == decider
+    line = Settings(hub_cache=Path("/line"))
+    assert load_settings(line, config, variables) == line
+
+
+def test_a_folder_may_begin_at_home_or_with_a_variable(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("BIG", "/mnt/big")
+    config.write_text("hub_cache = '~/hub'\nmodels_folder = '$BIG/models'")
+    assert read_config(config) == Settings(hub_cache=Path("/home/me/hub"), models_folder=Path("/mnt/big/models"))
 
 
 @pytest.mark.parametrize(
@@ -208,14 +265,26 @@ def test_a_setting_that_cannot_be_is_told_with_the_file(config: Path, content: s
     ],
 )
 def test_a_file_that_is_no_toml_is_told(config: Path, content: str | bytes, cause: str) -> None:
-    assert config_failure(config, content) == (f"{config} cannot be read", cause, "")
+    assert config_failure(config, content) == (f"{config} cannot be read", cause, "oss config edit")
 
 
 def test_a_folder_in_the_files_place_is_told(config: Path) -> None:
     config.mkdir()
     with pytest.raises(BadSettings) as caught:
         read_config(config)
-    assert failure(caught.value) == (f"{config} cannot be read", f"[Errno 21] Is a directory: '{config}'", "")
+    assert failure(caught.value) == (f"{config} cannot be read", "Is a directory", "")
+
+
+def test_a_pipe_in_the_files_place_is_told_instead_of_waited_for(config: Path) -> None:
+    os.mkfifo(config)
+    with pytest.raises(BadSettings) as caught:
+        read_config(config)
+    assert failure(caught.value) == (f"{config} cannot be read", "it is a pipe or a device, not a file", "")
+
+
+def test_an_empty_device_in_the_files_place_is_an_empty_file(config: Path) -> None:
+    config.symlink_to(os.devnull)
+    assert read_config(config) == Settings()
 
 
 def test_a_stop_string_in_a_file_may_be_one_or_several(config: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile, OlderRelease, load_catalogue
 from oss_cli.paths import find_paths
-from oss_cli.store.local import InstalledModel, LocalStore, Origin, hub_cache_folder, model_bytes
+from oss_cli.store.local import InstalledModel, LocalStore, Origin, model_bytes
 
 REPOSITORY = "someone/Model-GGUF"
 
@@ -51,7 +51,7 @@ def put(path: Path, size: int) -> Path:
 
 def put_cached(name: str, size: int, *, revision: str = "r1", cache: Path | None = None) -> Path:
     """A file as huggingface_hub keeps it: a blob, and a link to it in the revision's snapshot."""
-    repository = (cache or hub_cache_folder()) / f"models--{REPOSITORY.replace('/', '--')}"
+    repository = (cache or find_paths().hub_cache) / f"models--{REPOSITORY.replace('/', '--')}"
     blob = put(repository / "blobs" / f"{revision}-{name}", size)
     link = repository / "snapshots" / revision / name
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -245,7 +245,7 @@ def test_the_hub_cache_is_where_the_environment_says(
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert hub_cache_folder() == Path(folder).expanduser()
+    assert find_paths().hub_cache == Path(folder).expanduser()
 
 
 def test_a_file_in_a_cache_that_a_variable_names_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

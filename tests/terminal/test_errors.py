@@ -116,13 +116,13 @@ LOOKS: list[tuple[OssError, int, str]] = [
         DiskTooSmall("cache", needed_bytes=2 * 10**9, free_bytes=10**9, again="oss pull gpt"),
         6,
         "error: the disk is too small for this download\n  2.0 GB are still to come, 1.0 GB are free in cache\n"
-        "hint: free some space, or set HF_HOME to a folder on another disk, then: oss pull gpt\n",
+        "hint: free some space, or take another disk: oss config set hub_cache FOLDER, then: oss pull gpt\n",
     ),
     (
         CacheNotWritable("cache", "Permission denied", again="oss pull gpt"),
         6,
         "error: cache cannot be written to\n  Permission denied\n"
-        "hint: set HF_HOME to a folder of your own, then: oss pull gpt\n",
+        "hint: take a folder of your own: oss config set hub_cache FOLDER, then: oss pull gpt\n",
     ),
     (
         NotVerified(("m.gguf: 4 bytes too few",), checked_files=2, hint="oss pull gpt"),
