@@ -50,7 +50,8 @@ def pull(
     fits, fit = puller.rate(plan)
     is_refused = fits is False and bool(plan.missing) and (dry_run or not (yes or _can_ask(console)))
     _show_plan(console, plan, "" if is_refused else fit)  # else the error says it
-    puller.check_disk(plan)
+    if not is_refused:  # else more room would be of no help
+        puller.check_disk(plan)
     if dry_run:
         if as_json:
             _write_json(console, _describe(plan, fits, fit))

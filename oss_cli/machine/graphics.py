@@ -48,13 +48,14 @@ class Advice:
         return f"{python} -m pip install {options} {package} --extra-index-url {_WHEELS}/{self.wheel}"
 
 
-def find_system_gpus(root: Path = Path("/")) -> tuple[SystemGpu, ...]:
+def find_system_gpus(root: Path | None = None) -> tuple[SystemGpu, ...]:
     """The GPUs of this computer, as the operating system sees them. Takes up to 3 s where nvidia-smi hangs.
 
-    root: where Linux's /proc and /sys are found.
+    root: a folder with the /proc and /sys of some Linux, to be read in the place of this computer's.
     """
-    if sys.platform == "darwin":
+    if root is None and sys.platform == "darwin":
         return (SystemGpu("Apple", probe_machine().processor),) if platform.machine() == "arm64" else ()
+    root = root or Path("/")
     found = list(_from_nvidia_smi()) or _from_nvidia_driver(root)
     makers = {gpu.maker for gpu in found}
     return (*found, *(gpu for gpu in _from_kernel(root) if gpu.maker not in makers))

@@ -14,15 +14,17 @@ from pathlib import Path
 
 from oss_cli.plan import Machine
 
+_ROOT = Path("/")
 _CONTROL_GROUPS = Path("sys/fs/cgroup")
 _TOPOLOGY = Path("sys/devices/system/cpu")
 _PERFORMANCE_CORES = Path("sys/devices/cpu_core/cpus")  # on Intel hybrids: the list of performance cores
 
 
-def probe_machine(root: Path = Path("/"), cpus: Set[int] | None = None) -> Machine:
+def probe_machine(root: Path | None = None, cpus: Set[int] | None = None) -> Machine:
     """Memory and cores that this process may use.
 
-    root: where Linux's /proc and /sys are found. cpus: the logical ones that it may run on; None: as the kernel says.
+    root: a folder with the /proc and /sys of some Linux, to be read in the place of this computer's. cpus: the logical
+    ones that the process may run on; None: as the kernel says.
     """
     total, available = _memory(root)
     cores = max(1, _physical_cores(root, cpus))
@@ -34,13 +36,14 @@ def probe_machine(root: Path = Path("/"), cpus: Set[int] | None = None) -> Machi
     )
 
 
-def _memory(root: Path) -> tuple[int, int]:
+def _memory(root: Path | None) -> tuple[int, int]:
     """Total and available memory, in bytes; the control group's limit counts where it is lower."""
-    if sys.platform == "win32":
+    if root is None and sys.platform == "win32":
         return _windows_memory()
-    if sys.platform == "darwin":
+    if root is None and sys.platform == "darwin":
         total = _sysctl("hw.memsize")
         return total, _mac_available() or total
+    root = root or _ROOT
     fields = _read_meminfo(root / "proc/meminfo")
     total, available = fields.get("MemTotal", 0), fields.get("MemAvailable", 0)
     for group in _groups(root, "memory"):
@@ -84,21 +87,25 @@ def _read_counters(group: Path, *names: str) -> int:
     return sum(int(words[1]) for words in lines if len(words) == 2 and words[0] in names)
 
 
-def _processor(root: Path) -> str:
+def _processor(root: Path | None) -> str:
     """The maker's name of the processor; empty where it is not told in one line."""
-    if sys.platform == "darwin":
+    if root is None and sys.platform == "darwin":
         return _sysctl_text("machdep.cpu.brand_string")
-    if sys.platform == "win32":
+    if root is None and sys.platform == "win32":
         return ""
-    lines = (line.partition(":") for line in _read_text(root / "proc/cpuinfo").splitlines())
+    lines = (line.partition(":") for line in _read_text((root or _ROOT) / "proc/cpuinfo").splitlines())
     return next((name.strip() for key, _, name in lines if key.strip() == "model name"), "")
 
 
-def _physical_cores(root: Path, cpus: Set[int] | None) -> int:
-    if sys.platform == "darwin":
+def _physical_cores(root: Path | None, cpus: Set[int] | None) -> int:
+    if root is None and sys.platform == "darwin":
         return _sysctl("hw.perflevel0.physicalcpu") or _sysctl("hw.physicalcpu") or _guessed_cores()
-    if sys.platform == "win32":
+    if root is None and sys.platform == "win32":
         return _windows_cores() or _guessed_cores()
+    return _linux_cores(root or _ROOT, cpus)
+
+
+def _linux_cores(root: Path, cpus: Set[int] | None) -> int:
     allowed = os.sched_getaffinity(0) if cpus is None else cpus
     performance = _read_cpu_list(root / _PERFORMANCE_CORES)
     allowed = allowed & performance or allowed

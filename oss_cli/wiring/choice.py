@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from oss_cli.errors import BadModelFile, NotDownloaded, UnknownModel
 from oss_cli.paths import find_paths
-from oss_cli.wiring.machine import known_machine, may_fit, weights_bytes
+from oss_cli.wiring.machine import may_fit, this_machine, weights_bytes
 from oss_cli.wiring.settings import fetch_hint, missing_cause, open_catalogue, open_store
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _choose_installed(store: "LocalStore") -> ModelChoice:
     """The largest model that fits; the starter is the smallest, and so comes last by itself."""
     from oss_cli.store.local import Origin
 
-    machine = known_machine()
+    machine = this_machine()
     fitting = [
         (weights_bytes(model.path), model)
         for model in store.installed()

@@ -1,5 +1,6 @@
 """What this computer is, and what fits on it."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +21,14 @@ _LARGEST_SHARE = 0.9
 
 
 def known_fits() -> "Callable[[CatalogueEntry], str]":
-    """Tells of a model whether it fits: on this computer's memory as it is now, with the GPUs of the last probe kept.
+    """Tells of a model whether it fits on the known machine.
 
     What it tells is empty where there was no probe yet, or the model's shape is not known. Loads no llama.cpp.
     """
     from oss_cli.machine.fit import fit
     from oss_cli.machine.record import read_record
 
-    if read_record(find_paths().probe_file) is None:
+    if _other_machine() is None and read_record(find_paths().probe_file) is None:
         return lambda entry: ""
     machine = known_machine()
     return lambda entry: str(fit(entry.shape, machine).verdict) if entry.shape is not None else ""
@@ -98,6 +99,30 @@ def probe() -> "Machine":
 
 
 def known_machine(*, asks_engine: bool = False) -> "Machine":
+    """The computer that $OSS_MACHINE describes, to tell what would fit there; without it, this one.
+
+    Raises:
+        BadSettings: $OSS_MACHINE is no probe.
+    """
+    return _other_machine() or this_machine(asks_engine=asks_engine)
+
+
+def _other_machine() -> "Machine | None":
+    from oss_cli.errors import BadSettings
+    from oss_cli.machine.record import read_record
+
+    name = "OSS_MACHINE"
+    path = os.environ.get(name)
+    if not path:
+        return None
+    record = read_record(Path(path))
+    if record is None:
+        cause = "it must be the path of a probe.json, as oss doctor keeps one in its cache folder"
+        raise BadSettings(f"{name} cannot be {path!r}", cause=cause, hint="oss doctor")
+    return record.machine
+
+
+def this_machine(*, asks_engine: bool = False) -> "Machine":
     """This computer's memory as it is now, and its GPUs as the last probe kept on disk has them.
 
     asks_engine: where no probe was kept, load llama.cpp and keep one.

@@ -178,7 +178,9 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "oss config edit",
     ),
     "models.toml": (
-        "models.toml", "[models.m]\n", "cannot be read: m: repository: missing: a model comes from a repository, a package or a path", "{editor} {path}",
+        "models.toml", "[models.m]\n",
+        "cannot be read: m: repository: missing: a model comes from a repository, a package or a path",
+        "{editor} {path}",
     ),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """`oss pull` as its users see it: what it shows before the first byte, what it leaves, and every error's whole text."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from oss_cli.machine.probe import probe_machine
+from oss_cli.machine.record import write_record
 from tests.architecture.test_startup import modules_after
 from tests.fakes.fake_hub import GOOD_TOKEN, TOKEN_WITHOUT_ACCESS, FakeHub, Fault, StoredFile
 from tests.harness import Result, open_terminal, run_oss
+from tests.machine.machines import without_gpu
 from tests.store.gguf_files import write_gguf
 from tests.store.noise import MIB, noise
 
@@ -37,6 +39,11 @@ def model(tmp_path: Path) -> bytes:
 def error_of(result: Result) -> str:
     """What stands on stderr from the error on: the machine's numbers before it differ."""
     return result.stderr[result.stderr.index("error:") :]
+
+
+def without_free_space(text: str) -> str:
+    """A text without how much room this machine's disk has."""
+    return re.sub(r"[\d.]+ [kMG]B are free", "FREE are free", text)
 
 
 def test_a_pull_ends_with_the_path_on_standard_output(hub: FakeHub, model: bytes, tmp_path: Path) -> None:
@@ -153,21 +160,68 @@ def test_a_file_that_was_replaced_is_not_taken_for_the_known_one(hub: FakeHub, m
     assert updated.status == 0 and Path(updated.stdout.strip()).read_bytes() == model + b"new"
 
 
-@pytest.mark.skipif(probe_machine().total_ram_bytes > 48e9, reason="this machine is no laptop: gpt-oss-120b may fit")
-def test_a_model_that_is_too_large_gets_no_and_why_and_what_instead(hub: FakeHub) -> None:
+@pytest.fixture
+def small_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer with 16 GB and no GPU stands for this one."""
+    path = tmp_path / "probe.json"
+    assert write_record(path, without_gpu(16), 0)
+    monkeypatch.setenv("OSS_MACHINE", str(path))
+
+
+NO_ROOM = (
+    "needs 63.7 GB: weights 63.4 GB, a context of 4,096 tokens 179 MB, work space 99 MB; "
+    "there is 14.0 GB of 17.2 GB of memory free"
+)
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_a_model_that_is_too_large_gets_no_and_why_and_what_instead(hub: FakeHub, tmp_path: Path) -> None:
     repository = hub.add_repository("ggml-org/gpt-oss-120b-GGUF")
     sha256 = "582bd40f6886200101f4c4ed9f25f3fe80cc14c86e9e2b37746cd8904a0c622d"
     file = StoredFile("gpt-oss-120b-MXFP4.gguf", Path("/dev/null"), 63_387_346_208, sha256, is_large=True)
     repository.add_known(file)
-    result = run_oss("pull", "gpt-oss-120b", "--dry-run")
-    lines = error_of(result).splitlines()
-    assert result.status == 5
-    assert lines[0] == "error: gpt-oss-120b does not fit on this computer"
-    assert lines[-1].startswith("hint: oss pull ")
+    before = (
+        "gpt-oss-120b: 63.4 GB from ggml-org/gpt-oss-120b-GGUF\n"
+        f"  to fetch: 63.4 GB; FREE are free in {tmp_path}/hugging-face/hub\n"
+    )
+    for arguments in (["--dry-run"], ["--dry-run", "--yes"]):
+        result = run_oss("pull", "gpt-oss-120b", *arguments)
+        assert (result.stdout, without_free_space(result.stderr), result.status) == (
+            "",
+            f"{before}error: gpt-oss-120b does not fit on this computer\n  {NO_ROOM}\nhint: oss pull gpt-oss-20b\n",
+            5,
+        )
     asked = run_oss("pull", "gpt-oss-120b")
-    assert asked.status == 2
-    assert error_of(asked).startswith("error: gpt-oss-120b does not fit, and nobody can be asked\n")
-    assert asked.stderr.endswith("hint: oss pull gpt-oss-120b --yes\n")
+    assert (asked.stdout, without_free_space(asked.stderr), asked.status) == (
+        "",
+        f"{before}error: gpt-oss-120b does not fit, and nobody can be asked\n"
+        f"  {NO_ROOM}\n"
+        "hint: oss pull gpt-oss-120b --yes\n",
+        2,
+    )
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_memory_that_is_too_small_is_told_before_a_disk_that_is(hub: FakeHub, tmp_path: Path) -> None:
+    file = StoredFile("gpt-oss-120b-MXFP4.gguf", Path("/dev/null"), 10**15, "a" * 64, is_large=True)
+    hub.add_repository("ggml-org/gpt-oss-120b-GGUF").add_known(file)
+    (tmp_path / "oss-home").mkdir()
+    (tmp_path / "oss-home" / "models.toml").write_text(
+        f"[models.gpt-oss-120b]\nfiles = [{{ name = '{file.path}', bytes = {file.bytes}, sha256 = '{file.sha256}' }}]\n"
+    )
+    result = run_oss("pull", "gpt-oss-120b", "--dry-run")
+    assert error_of(result).startswith("error: gpt-oss-120b does not fit on this computer\n")
+
+
+def test_a_machine_that_is_no_probe_is_told(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSS_MACHINE", "/dev/null")
+    result = run_oss("show", "gpt-oss-20b")
+    assert (result.stdout, result.status) == ("", 9)
+    assert result.stderr == (
+        "error: OSS_MACHINE cannot be '/dev/null'\n"
+        "  it must be the path of a probe.json, as oss doctor keeps one in its cache folder\n"
+        "hint: oss doctor\n"
+    )
 
 
 ERRORS = {

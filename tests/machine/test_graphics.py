@@ -1,13 +1,10 @@
 """Which GPUs the system has, out of folders that look like /proc and /sys, and which build of llama.cpp is advised."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from oss_cli.machine.graphics import Advice, SystemGpu, advise, find_system_gpus, has_avx2
-
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /sys")
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +20,10 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-@linux_only
 def test_a_computer_without_cards_has_none(tmp_path: Path) -> None:
     assert find_system_gpus(tmp_path) == ()
 
 
-@linux_only
 def test_the_nvidia_driver_names_its_cards_and_itself(tmp_path: Path) -> None:
     files = {
         "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22\n",
@@ -43,14 +38,12 @@ def test_the_nvidia_driver_names_its_cards_and_itself(tmp_path: Path) -> None:
     )
 
 
-@linux_only
 def test_nvidia_smi_is_asked_where_it_is_installed(tmp_path: Path) -> None:
     program = write(tmp_path, {"bin/nvidia-smi": '#!/bin/sh\necho "NVIDIA H200, 570.86.15"\n'}) / "bin/nvidia-smi"
     program.chmod(0o755)
     assert find_system_gpus(tmp_path) == (SystemGpu("NVIDIA", "NVIDIA H200", "570.86.15"),)
 
 
-@linux_only
 def test_a_broken_nvidia_smi_is_passed_over(tmp_path: Path) -> None:
     program = write(tmp_path, {"bin/nvidia-smi": "#!/bin/sh\nexit 9\n"}) / "bin/nvidia-smi"
     program.chmod(0o755)

@@ -161,7 +161,6 @@ def test_a_folder_is_told(tmp_path: Path) -> None:
     assert failure(tmp_path) == (NOT_A_GGUF, "it is a folder")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "m.gguf")
     assert failure(tmp_path / "m.gguf") == (NOT_A_GGUF, "it is not a file")
