@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from oss_cli.errors import BadSettings
+
 _APPLICATION = "oss"
 
 
@@ -64,16 +66,19 @@ def find_paths(*, models: Path | None = None, hub_cache: Path | None = None) -> 
     """$OSS_HOME's subfolders if it is set, else the platform's own places for configuration, data and caches.
 
     models, hub_cache: where the settings want these two; None: where they are by themselves.
+
+    Raises:
+        BadSettings: one of them begins with a home folder that nobody knows.
     """
     home = os.environ.get("OSS_HOME")
     if home:
         config = data = expand_folder(home)
         cache = data / "cache"
     else:
-        config = platformdirs.user_config_path(_APPLICATION, appauthor=False)
-        data = platformdirs.user_data_path(_APPLICATION, appauthor=False)
-        cache = platformdirs.user_cache_path(_APPLICATION, appauthor=False)
+        config, data, cache = _platform_folders()
     hub_cache = hub_cache or hub_cache_of(os.environ) or _default_hub_cache()
+    for folder in (config, data, cache, hub_cache):
+        _check_home(folder)
     return Paths(config, data, cache, models=models or data / "models", hub_cache=hub_cache)
 
 
@@ -92,6 +97,29 @@ def hub_cache_of(environment: Mapping[str, str]) -> Path | None:
 def expand_folder(text: str) -> Path:
     """A folder as people write it, `~` and `$NAME` replaced."""
     return Path(os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111 - Path.expanduser fails on unknown users
+
+
+def _platform_folders() -> tuple[Path, Path, Path]:
+    try:
+        return (
+            platformdirs.user_config_path(_APPLICATION, appauthor=False),
+            platformdirs.user_data_path(_APPLICATION, appauthor=False),
+            platformdirs.user_cache_path(_APPLICATION, appauthor=False),
+        )
+    except RuntimeError as error:  # platformdirs 4.14, where HOME is not set and the system knows no such user
+        raise _unknown_home("~") from error
+
+
+def _check_home(folder: Path) -> None:
+    """Refuse a `~` that nobody could replace: it would become a folder of that name wherever we are."""
+    if folder.parts and folder.parts[0].startswith("~"):
+        raise _unknown_home(str(folder))
+
+
+def _unknown_home(folder: str) -> BadSettings:
+    cause = "it begins with the home folder of somebody whom the system does not know"
+    hint = "export HOME=FOLDER" if os.name != "nt" else '$env:USERPROFILE = "FOLDER"'
+    return BadSettings(f"the folder {folder} cannot be found", cause=cause, hint=hint)
 
 
 def _default_hub_cache() -> Path:

@@ -12,6 +12,9 @@ from oss_cli.plan import Verdict
 from oss_cli.terminal.console import Stream
 
 _LABEL_WIDTH = 12
+_WARNING = "warning:"
+_JOINED = "\u00a0"
+"""A space where no line ends."""
 _TELLING = ("AVX2", "AVX512", "AVX512_VNNI", "NEON", "DOTPROD", "SVE", "AMX_INT8", "CUDA", "ROCm", "Vulkan", "Metal",
             "MTL", "SYCL", "ACCELERATE", "OPENMP", "REPACK")  # fmt: skip
 """Of a build's features, those that decide how fast it is."""
@@ -44,17 +47,24 @@ def show_checkup(stream: Stream, checkup: Checkup, terminal: TerminalFacts) -> N
     for warning in warnings:
         stream.write("\n")
         stream.alarm("warning:")
-        stream.write(f" {warning.text}\n")
+        # The first line has the word before it; a command stays in one piece, to be copied.
+        lines = _wrap(f"{_WARNING} {warning.text}", terminal, 0)
+        stream.write("\n".join(lines).removeprefix(_WARNING) + "\n")
         stream.bold("  do:")
         stream.write(f" {warning.command}\n")
 
 
 def _write_wrapped(stream: Stream, text: str, terminal: TerminalFacts) -> None:
-    if not terminal.is_terminal:
-        stream.write(text + "\n")
-        return
-    lines = textwrap.wrap(text, max(20, terminal.columns - _LABEL_WIDTH - 1), break_on_hyphens=False) or [""]
-    stream.write(f"\n{'':{_LABEL_WIDTH}}".join(lines) + "\n")
+    stream.write(f"\n{'':{_LABEL_WIDTH}}".join(_wrap(text, terminal, _LABEL_WIDTH)) + "\n")
+
+
+def _wrap(text: str, terminal: TerminalFacts, indent: int) -> list[str]:
+    """A text in lines that a terminal has room for; paths stay in one piece, to be copied, and so do _JOINED words."""
+    lines = [text]
+    if terminal.is_terminal:
+        width = max(20, terminal.columns - indent - 1)
+        lines = textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
+    return [line.replace(_JOINED, " ") for line in lines]
 
 
 def _rows(checkup: Checkup, terminal: TerminalFacts) -> list[tuple[str, str]]:
@@ -127,13 +137,13 @@ def _model_rows(checkup: Checkup) -> list[tuple[str, str]]:
     for label, models in groups.items():
         models.sort(key=lambda model: -model.size_bytes)
         if models:
-            speeds = "" if label == "too large" else " (about so many tokens/s, by estimate)"
+            speeds = "" if label == "too large" else "; in tokens/s, by estimate"
             rows.append((label, ", ".join(_describe_model(model) for model in models) + speeds))
     return rows
 
 
 def _describe_model(model: ModelFit) -> str:
-    here = ", here" if model.is_here else ""
+    here = f"{_JOINED}(here)" if model.is_here else ""
     if model.fit.verdict is Verdict.TOO_LARGE:
         return model.name + here
-    return f"{model.name} {max(1.0, model.fit.tokens_per_second):.0f}{here}"
+    return f"{model.name}{_JOINED}{max(1.0, model.fit.tokens_per_second):.0f}{here}"

@@ -52,10 +52,10 @@ def make_checkup(machine: Machine) -> Checkup:
     )
 
 
-def screen(checkup: Checkup, tmp_path: Path) -> str:
+def screen(checkup: Checkup, tmp_path: Path, terminal: TerminalFacts = TERMINAL) -> str:
     path = tmp_path / "screen.txt"
     with path.open("w", encoding="utf-8") as file:
-        show_checkup(Stream(file, is_watched=False, has_escapes=False, has_colour=False), checkup, TERMINAL)
+        show_checkup(Stream(file, is_watched=False, has_escapes=False, has_colour=False), checkup, terminal)
     return path.read_text("utf-8")
 
 
@@ -71,9 +71,49 @@ def test_a_healthy_computer_is_one_screen(tmp_path: Path) -> None:
         "downloads   /home/me/.cache/huggingface/hub, 80.0 GB free\n"
         "cache       /home/me/.cache/oss\n"
         "terminal    none: standard output is a pipe or a file\n"
-        "fits        gpt-oss-20b 9, here, llama-3.1-8b 5 (about so many tokens/s, by estimate)\n"
+        "fits        gpt-oss-20b 9 (here), llama-3.1-8b 5; in tokens/s, by estimate\n"
         "too large   gpt-oss-120b\n"
         "\neverything is as it should be\n"
+    )
+
+
+def test_a_narrow_terminal_breaks_no_line_within_a_word(tmp_path: Path) -> None:
+    checkup = replace(
+        make_checkup(without_gpu(32)), hub=HubAnswer("https://hub.invalid", None, problem="no connection at all")
+    )
+    narrow = TerminalFacts(is_terminal=True, has_colour=False, has_unicode=True, columns=40)
+    assert screen(checkup, tmp_path, narrow) == (
+        "python      3.12.1 on Linux-6.8-x86_64,\n"
+        "            /usr/bin/python3\n"
+        "llama.cpp   llama-cpp-python 0.3.36,\n"
+        "            for the CPU alone: AVX2,\n"
+        "            OPENMP\n"
+        "processor   AMD Ryzen 7 7700 8-Core\n"
+        "            Processor, 8 cores to run\n"
+        "            on\n"
+        "memory      31.1 GB of 34.4 GB\n"
+        "            available\n"
+        "GPU         none that the system knows\n"
+        "            of\n"
+        "hub         https://hub.invalid cannot\n"
+        "            be reached: no connection\n"
+        "            at all; no token, and none\n"
+        "            is needed for the models of\n"
+        "            the catalogue\n"
+        "downloads   /home/me/.cache/huggingface/hub,\n"
+        "            80.0 GB free\n"
+        "cache       /home/me/.cache/oss\n"
+        "terminal    no colours (NO_COLOR),\n"
+        "            Unicode, 40 columns\n"
+        "fits        gpt-oss-20b 9 (here),\n"
+        "            llama-3.1-8b 5; in\n"
+        "            tokens/s, by estimate\n"
+        "too large   gpt-oss-120b\n"
+        "\n"
+        "warning: https://hub.invalid cannot be\n"
+        "reached: no connection at all;\n"
+        "installed models work without it\n"
+        "  do: oss config set offline true\n"
     )
 
 

@@ -110,3 +110,19 @@ def test_a_pipe_in_the_place_of_models_toml_is_told_instead_of_waited_for(tmp_pa
         assert result.stderr == (
             f"error: {tmp_path}/oss-home/models.toml cannot be read\n  it is a pipe or a device, not a file\n"
         )
+
+
+@pytest.mark.parametrize("variable", ["OSS_HOME", "HF_HUB_CACHE"])
+def test_the_home_of_nobody_is_told_and_no_folder_of_that_name_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "~nobody-of-that-name/x")
+    for command in ("list", "doctor"):
+        result = run_oss(command)
+        assert (result.stdout, result.status) == ("", 9)
+        assert result.stderr == (
+            "error: the folder ~nobody-of-that-name/x cannot be found\n"
+            "  it begins with the home folder of somebody whom the system does not know\n"
+            "hint: export HOME=FOLDER\n"
+        )
+    assert list(Path().iterdir()) == []

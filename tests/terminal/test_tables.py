@@ -38,3 +38,12 @@ def test_a_long_line_is_cut_at_a_terminals_edge_and_never_in_a_pipe(monkeypatch:
 
 def test_a_cell_is_one_line_and_cannot_drive_the_terminal() -> None:
     assert table(Kind.PIPE, ("A", "B"), [("x\n\ty  z", "\x1b[2J")]) == "A      B\nx y z  ␛[2J\n"
+
+
+def test_wide_letters_take_two_cells_and_accents_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("模型-7b", "1 GB"), ("cafe\u0301", "2 GB"), ("plain", "3 GB")]
+    assert table(Kind.PIPE, ("NAME", "SIZE"), [*rows]) == (
+        "NAME     SIZE\n模型-7b  1 GB\ncafe\u0301     2 GB\nplain    3 GB\n"
+    )
+    monkeypatch.setenv("COLUMNS", "8")
+    assert table(Kind.PLAIN, ("N",), [("通义千问模型",)]) == "N\n通义千 …\n"
