@@ -74,6 +74,8 @@ class ModelShape:
     """Experts in a layer; 0: a dense model."""
     active_experts: int = 0
     """Experts that one token runs through."""
+    feed_forward_size: int = 0
+    """Width of the feed-forward between two layers, of one expert; the most of any layer; 0: not known."""
     window_tokens: int = 0
     """How far back a layer with a sliding window sees; 0: every layer sees the whole context."""
     window_pattern: tuple[bool, ...] = ()

@@ -8,6 +8,7 @@ import pytest
 from oss_cli.catalogue import ArchitectureDefaults, CatalogueEntry, FormatName, ModelFile, OlderRelease, load_catalogue
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.plan import ModelShape
+from oss_cli.store.local import quant_of
 
 CATALOGUE = load_catalogue(None)
 GPT_OSS_SAMPLING = SamplingOptions(temperature=1.0, top_p=1.0, top_k=100, min_p=0.0, repeat_penalty=1.0)
@@ -76,6 +77,7 @@ def test_gpt_oss_20b_is_described_in_full() -> None:
             other_bytes=11_520,
             experts=32,
             active_experts=4,
+            feed_forward_size=2880,
             window_tokens=128,
             window_pattern=(True, False),
         ),
@@ -127,6 +129,21 @@ def test_what_a_file_holds_beside_its_tensors_is_a_plausible_header(name: str) -
     # 22 to 33 bytes a token without merges (Gemma), up to 65 with them (446,000 in gpt-oss).
     header_bytes = entry_of(name).total_bytes - shape_of(name).tensor_bytes
     assert 22 < header_bytes / shape_of(name).vocabulary_tokens < 66
+
+
+BITS = {"MXFP4": (4.2, 4.3), "Q4_0": (4.5, 4.6), "Q4_1": (5.0, 5.1), "Q4_K_M": (4.7, 5.6), "Q8_0": (8.5, 8.6)}
+"""Of a weight, in a layer, small tensors and those that are quantised more finely included."""
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_bytes_of_a_layer_follow_from_its_widths(name: str) -> None:
+    shape = shape_of(name)
+    matrices = 2 if name == "gpt-2" else 3
+    weights = matrices * shape.hidden_size * shape.feed_forward_size * max(1, shape.experts)
+    if not shape.experts:
+        weights += 2 * shape.hidden_size * (shape.heads + shape.kv_heads) * shape.head_size
+    least, most = BITS[quant_of(entry_of(name).files[0].name)]
+    assert least < (shape.expert_bytes or shape.dense_bytes) * 8 / shape.layers / weights < most
 
 
 @pytest.mark.parametrize("name", names())

@@ -27,7 +27,7 @@ def test_a_model_that_cannot_fit_is_refused_with_numbers_before_it_is_loaded(hug
     assert (result.stdout, result.status) == ("", 5)
     assert re.fullmatch(
         r"error: huge does not fit on this computer\n"
-        r"  needs 21\d\d\.\d GB: weights 21\d\d\.\d GB, a context of 4,096 tokens 2\.\d GB, work space 99 MB\n"
+        r"  needs 21\d\d\.\d GB: weights 21\d\d\.\d GB, a context of 4,096 tokens 2\.\d GB, work space 102 MB\n"
         r"  there is [\d.]+ GB of [\d.]+ GB of memory free\n"
         r"  to try it all the same, and slowly: --gpu-layers 0\n"
         r"hint: oss (chat|pull) \S+\n",

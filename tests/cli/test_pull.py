@@ -169,7 +169,7 @@ def small_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 NO_ROOM = (
-    "needs 63.7 GB: weights 63.4 GB, a context of 4,096 tokens 179 MB, work space 99 MB; "
+    "needs 63.7 GB: weights 63.4 GB, a context of 4,096 tokens 179 MB, work space 102 MB; "
     "there is 14.0 GB of 17.2 GB of memory free"
 )
 

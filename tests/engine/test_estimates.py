@@ -84,8 +84,10 @@ def check(path: Path, model_shape: ModelShape, plan: LoadPlan) -> None:
     estimate = estimate_memory(model_shape, plan, context_tokens=plan.context_tokens or 0, gpus=0)
     assert estimate.weights_bytes == real.weights
     assert estimate.kv_bytes == pytest.approx(real.kv, rel=0.001, abs=0.01 * MIB)
-    assert estimate.compute_bytes == pytest.approx(real.compute, rel=0.3, abs=8 * MIB)
-    assert estimate.total_bytes == pytest.approx(real.total, rel=0.1)
+    # With a cache in q8_0 llama.cpp takes other steps, of other sizes.
+    is_plain = plan.kv_type is KvType.F16
+    assert estimate.compute_bytes == pytest.approx(real.compute, rel=0.002 if is_plain else 0.06, abs=0.1 * MIB)
+    assert estimate.total_bytes == pytest.approx(real.total, rel=0.001 if is_plain else 0.005)
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +98,7 @@ def sparse_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize("name", SPARSE)
-def test_an_estimate_is_within_a_tenth_of_what_llama_cpp_allocates(
-    sparse_files: dict[str, Path], name: str, plan: LoadPlan
-) -> None:
+def test_an_estimate_is_what_llama_cpp_allocates(sparse_files: dict[str, Path], name: str, plan: LoadPlan) -> None:
     path = sparse_files[name]
     check(path, shape(read_model(path)), plan)
 

@@ -67,6 +67,7 @@ def test_the_shape_of_the_tiny_gpt_oss() -> None:
         other_bytes=384,
         experts=4,
         active_experts=2,
+        feed_forward_size=128,
         window_tokens=32,
         window_pattern=(True, False),
     )

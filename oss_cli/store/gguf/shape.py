@@ -55,6 +55,7 @@ def shape(header: GgufHeader) -> ModelShape:
         other_bytes=sizes["other"],
         experts=header.whole(f"{name}.expert_count") or 0,
         active_experts=header.whole(f"{name}.expert_used_count") or 0,
+        feed_forward_size=_feed_forward_size(header),
         window_tokens=window,
         window_pattern=pattern,
     )
@@ -73,6 +74,14 @@ def _most(header: GgufHeader, key: str, default: int = 0) -> int:
     if isinstance(value, tuple):
         return max((int(n) for n in value if isinstance(n, int | float) and isfinite(n) and n > 0), default=1)
     return default if default and not value else _size(header, key)
+
+
+def _feed_forward_size(header: GgufHeader) -> int:
+    """0 where the file does not say it, which costs the estimate some of its accuracy."""
+    for key in ("expert_feed_forward_length", "feed_forward_length"):
+        if header.metadata.get(f"{header.architecture}.{key}"):
+            return _most(header, key)
+    return 0
 
 
 def _vocabulary_tokens(header: GgufHeader) -> int:
