@@ -17,11 +17,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", "terminal", "paths"},
     "cli": {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
-        "paths",
+        "paths", "attachments",
     },
-    "repl": {"session", "terminal"},
+    "repl": {"session", "terminal", "attachments"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",
+        "attachments",
     },
     "doctor": {"wiring", "catalogue", "engine", "machine", "settings", "store", "http", "paths"},
     "session": {"backends.base"},
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "setting_rules": {"paths"},
     "own_text": set(),
     "toml_file": {"own_text"},
+    "attachments": set(),
     "own_models": {"catalogue", "toml_file"},
     "paths": set(),
     "conversation": set(),
@@ -56,6 +58,7 @@ OWNERS = {
     "jinja2": "prompts.template",
     "platformdirs": "paths",
     "tomlkit": "toml_file",
+    "charset_normalizer": "attachments.decoding",
 }
 
 
