@@ -2,26 +2,17 @@
 
 import os
 import time
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from oss_cli.backends.stop_strings import StopStrings
-from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TextDelta, ToolCallEnded, TurnEnded, Usage
+from oss_cli.backends.growing_reply import GrowingReply
+from oss_cli.conversation.events import Event, PrefillProgress, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import ReasoningEffort, ReplyOptions, SamplingOptions
-from oss_cli.engine.base import Ended, EndReason, Engine, GenerationRequest, Prefilled
+from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled
 from oss_cli.errors import BadUsage
-from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions, ReplyReader
-
-_STOP_REASONS = {
-    EndReason.END_TOKEN: StopReason.END,
-    EndReason.ON_TOKEN: StopReason.END,
-    EndReason.MAX_TOKENS: StopReason.MAX_TOKENS,
-    EndReason.CONTEXT_FULL: StopReason.CONTEXT_FULL,
-    EndReason.CANCELLED: StopReason.CANCELLED,
-}
+from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +41,29 @@ class LocalBackend:
     def reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
         """Events of one reply, ending in `TurnEnded`. Closing the generator early stops the model.
 
+        A reply to go on with (`options.begun`) stands after the messages, not among them.
+
         Raises:
-            BadUsage: there is nothing to answer, or the format cannot express these messages.
+            BadUsage: there is nothing to answer, the format cannot express these messages, or the reply to go on with
+                is complete.
             PromptTooLong: the prompt leaves no room in the context.
             EngineFailed: the model could not be evaluated.
         """
         started = time.perf_counter()
-        prompt = render_prompt(self._format, messages, options)
         sampling = options.sampling.over(self._model.sampling)
         if sampling.seed is None:
             sampling = replace(sampling, seed=_fresh_seed())
-        reply = _Reply(self._format.reader(prompt), sampling.stop or ())
+        prompt, opening = self._prompt(messages, options)
+        reply = GrowingReply(
+            self._format.reader(prompt), sampling.stop or (), reasoning_budget=options.reasoning_budget
+        )
+        untold = reply.go_on_from(options.begun, opening) if options.begun is not None else []
         request = GenerationRequest(
-            prompt=prompt.tokens,
+            prompt=prompt.tokens + opening,
             sampling=sampling,
             on_token=reply.take_token,
             stable_tokens=prompt.stable_tokens if options.goes_on else None,
+            forced=reply.forced_tokens(),
         )
         first_token_s = 0.0
         with closing(self._engine.generate(request)) as steps:
@@ -74,12 +72,16 @@ class LocalBackend:
                     yield PrefillProgress(step.done_tokens, step.total_tokens)
                     continue
                 first_token_s = first_token_s or time.perf_counter() - started
+                if untold:
+                    yield from untold
+                    untold = []
                 if isinstance(step, Ended):
-                    reply.close()
-                yield from reply.events_so_far()
-                if isinstance(step, Ended):
-                    usage = _usage(step, prompt, first_token_s)
+                    yield from reply.close(step.reason)
+                    usage = _usage(step, request, reply, first_token_s)
                     yield TurnEnded(reply.stop_reason(step.reason), usage, seed=sampling.seed or 0)
+                    continue
+                yield TokensSampled((step.token,))
+                yield from reply.next_events()
 
     @property
     def context_tokens(self) -> int:
@@ -92,7 +94,8 @@ class LocalBackend:
         Raises:
             BadUsage: there is nothing to answer, or the format cannot express these messages.
         """
-        return len(render_prompt(self._format, messages, options).tokens)
+        prompt, opening = self._prompt(messages, options)
+        return len(prompt.tokens) + len(opening)
 
     def count_text_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself."""
@@ -102,51 +105,12 @@ class LocalBackend:
         """Unload the model. May be called twice."""
         self._engine.close()
 
-
-class _Reply:
-    """A reply as it grows: fed on the engine's thread, emptied on the caller's."""
-
-    def __init__(self, reader: ReplyReader, stops: tuple[str, ...]) -> None:
-        self._reader = reader
-        self._stops = StopStrings(stops)
-        self._events: deque[Event] = deque()  # its append and popleft are safe between threads
-        self._has_call = False
-
-    def take_token(self, token: int) -> bool:
-        """Read one token; whether to go on."""
-        self._take(self._reader.feed(token))
-        return not (self._reader.is_done or self._stops.has_stopped)
-
-    def close(self) -> None:
-        self._take(self._reader.close())
-        self._release_held()
-
-    def events_so_far(self) -> Iterator[Event]:
-        while self._events:
-            yield self._events.popleft()
-
-    def stop_reason(self, reason: EndReason) -> StopReason:
-        if self._stops.has_stopped:
-            return StopReason.STOP_STRING
-        if self._has_call and reason in (EndReason.END_TOKEN, EndReason.ON_TOKEN):
-            return StopReason.TOOL_CALL
-        return _STOP_REASONS[reason]
-
-    def _take(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if isinstance(event, TextDelta):
-                text = self._stops.feed(event.text)
-                if text:
-                    self._events.append(TextDelta(text))
-                continue
-            self._release_held()  # before a tool call, not after it
-            self._has_call = self._has_call or isinstance(event, ToolCallEnded)
-            self._events.append(event)
-
-    def _release_held(self) -> None:
-        rest = self._stops.close()
-        if rest:
-            self._events.append(TextDelta(rest))
+    def _prompt(self, messages: Sequence[Message], options: ReplyOptions) -> tuple[Prompt, list[int]]:
+        """The prompt for a reply, and the tokens of the reply that is gone on with."""
+        prompt = render_prompt(self._format, messages, options)
+        if options.begun is None:
+            return prompt, []
+        return prompt, list(options.begun.tokens) or self._format.open_reply(prompt, options.begun.message)
 
 
 def render_prompt(prompt_format: PromptFormat, messages: Sequence[Message], options: ReplyOptions) -> Prompt:
@@ -163,11 +127,12 @@ def render_prompt(prompt_format: PromptFormat, messages: Sequence[Message], opti
     return prompt_format.render(messages, render_options)
 
 
-def _usage(ended: Ended, prompt: Prompt, first_token_s: float) -> Usage:
+def _usage(ended: Ended, request: GenerationRequest, reply: GrowingReply, first_token_s: float) -> Usage:
     return Usage(
-        prompt_tokens=len(prompt.tokens),
+        prompt_tokens=len(request.prompt),
         reused_tokens=ended.reused_tokens,
         reply_tokens=ended.sampled_tokens,
+        reasoning_tokens=reply.reasoning_tokens,
         context_tokens=ended.context_tokens,
         prefill_s=ended.prefill_s,
         decode_s=ended.decode_s,

@@ -9,6 +9,20 @@ from oss_cli.conversation.options import SamplingOptions
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows a token of a reply."""
+
+    stops: bool = False
+    """Whether the reply ends with this token."""
+    forced: tuple[int, ...] = ()
+    """Tokens that come next instead of sampled ones."""
+
+
+GO_ON = Decision()
+STOP = Decision(stops=True)
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One prompt and how to go on from it."""
 
@@ -16,11 +30,13 @@ class GenerationRequest:
     """Token ids; at least one."""
     sampling: SamplingOptions
     """Every field that the sampler needs is decided; `stop` is not the engine's business."""
-    on_token: Callable[[int], bool]
-    """Called for each sampled token, the closing one included, on the engine's own thread between two evaluations:
-    it must be quick. False: stop here."""
+    on_token: Callable[[int], Decision]
+    """Called for each token of the reply, the closing one and forced ones included, on the engine's own thread between
+    two evaluations: it must be quick."""
     stable_tokens: int | None = None
     """How many tokens of the prompt the next one of this conversation will share; None: there will be no next one."""
+    forced: tuple[int, ...] = ()
+    """Tokens that the reply begins with; in everything like those that a `Decision` forces."""
 
 
 class EndReason(StrEnum):
@@ -44,7 +60,7 @@ class Prefilled:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """One token; `on_token` has seen it already."""
+    """One token of the reply, chosen or forced; `on_token` has seen it already."""
 
     token: int
 
@@ -57,6 +73,7 @@ class Ended:
     reused_tokens: int
     """Tokens of the prompt that were in the cache and were not evaluated again."""
     sampled_tokens: int
+    """Every token of the reply, forced ones included."""
     context_tokens: int
     """How many tokens the context holds."""
     prefill_s: float

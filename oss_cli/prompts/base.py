@@ -75,11 +75,24 @@ class ReplyReader(Protocol):
     is_done: bool
     """Whether the reply has ended: sampling must stop."""
 
+    @property
+    def reasoning_tokens(self) -> int:
+        """How many of the tokens so far were reasoning; markup around it is not."""
+
     def feed(self, token: int) -> list[ReplyEvent]:
         """Events that this token completes. Quick: runs between two tokens."""
 
-    def close(self) -> list[ReplyEvent]:
-        """What was held back; call it once, after the last token."""
+    def switch_to_answer(self, *, splits_characters: bool = False) -> list[int]:
+        """The tokens that end the reasoning here and open the answer; none where it must not or need not be done.
+
+        It must not be done inside a call. splits_characters: also where half a character of the reasoning has come.
+        """
+
+    def close(self, *, is_cut_off: bool = False) -> list[ReplyEvent]:
+        """What was held back; call it once, after the last token.
+
+        is_cut_off: the reply may be gone on with, so that half a character at its end is left out instead of replaced.
+        """
 
 
 class PromptFormat(Protocol):
@@ -99,6 +112,11 @@ class PromptFormat(Protocol):
 
     def reader(self, prompt: Prompt) -> ReplyReader:
         """A reader for the reply to that prompt."""
+
+    def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
+        """Tokens that stand for a reply to that prompt which has said so much and goes on; none of its text's are
+        control tokens.
+        """
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself."""

@@ -29,6 +29,10 @@ class PlainFormat:
         """A reader that takes everything for the answer."""
         return TextReader(self._vocabulary)
 
+    def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
+        """The text of a reply that goes on."""
+        return tokenize_text(self._vocabulary, message.content)
+
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself."""
         return len(tokenize_text(self._vocabulary, text))

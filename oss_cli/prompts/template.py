@@ -70,14 +70,26 @@ class TemplateFormat:
                 raise _refused(error) from error
             messages = _without_system(messages)  # a template that knows no system message: the user says it
             text = self._render_or_refuse(messages, options, mark)
-        tokens = self._tokenize(text, mark)
+        tokens = self._tokenize_prompt(text, mark)
         stable = self._stable_length(messages, options, mark, tokens)
         return Prompt(tokens=tokens, text=text.replace(mark, ""), stable_tokens=stable)
 
     def reader(self, prompt: Prompt) -> TextReader:
         """A reader for the reply to that prompt."""
-        thinks = self._tags is not None and prompt.text.rstrip().endswith(self._tags[0])
-        return TextReader(self._vocabulary, tags=self._tags, thinks=thinks)
+        return TextReader(self._vocabulary, tags=self._tags, thinks=self._opens_reasoning(prompt))
+
+    def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
+        """What was thought, between the tags if the format knows them, and what was said."""
+        mark = unused_character([message.reasoning, message.content])
+        said, thought = (
+            mark_text(self._vocabulary, text, mark, self._is_marker) for text in (message.content, message.reasoning)
+        )
+        is_open = self._opens_reasoning(prompt)
+        if self._tags is not None and (is_open or thought):
+            opening = "" if is_open else f"{self._tags[0]}\n"
+            closing = f"\n{self._tags[1]}\n\n" if said else ""
+            said = opening + thought.strip() + closing + said
+        return self._tokenize(said, mark)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself."""
@@ -111,11 +123,17 @@ class TemplateFormat:
             self._vocabulary.is_special(token) and self._vocabulary.name(token) in self._source
         )
 
+    def _opens_reasoning(self, prompt: Prompt) -> bool:
+        return self._tags is not None and prompt.text.rstrip().endswith(self._tags[0])
+
     def _name(self, token: int | None) -> str:
         return self._vocabulary.name(token) if token is not None else ""
 
     def _tokenize(self, text: str, mark: str) -> list[int]:
-        tokens = [token for part in text.split(mark) for token in self._vocabulary.tokenize(part, parse_special=True)]
+        return [token for part in text.split(mark) for token in self._vocabulary.tokenize(part, parse_special=True)]
+
+    def _tokenize_prompt(self, text: str, mark: str) -> list[int]:
+        tokens = self._tokenize(text, mark)
         bos = self._vocabulary.bos
         if bos is not None and self._vocabulary.adds_bos and tokens[:1] != [bos]:
             tokens.insert(0, bos)
@@ -124,7 +142,7 @@ class TemplateFormat:
     def _stable_length(self, messages: Sequence[Message], options: RenderOptions, mark: str, tokens: list[int]) -> int:
         """How much of the prompt stays when the conversation goes on: what is there without the request to answer."""
         try:
-            history = self._tokenize(self._render(messages, options, mark, asks=False), mark)
+            history = self._tokenize_prompt(self._render(messages, options, mark, asks=False), mark)
         except _TEMPLATE_FAULTS:
             return max(0, len(tokens) - 1)
         pairs = zip(history, tokens, strict=False)

@@ -12,10 +12,11 @@ THINKING_TAGS: tuple[tuple[str, str], ...] = (("<think>", "</think>"), ("[THINK]
 class TextReader:
     """A ReplyReader for text. Every piece is looked at once: the cost of a token does not grow with the reply."""
 
-    is_done = False  # such a reply ends with the model's closing token alone
-
     def __init__(self, vocabulary: Vocabulary, *, tags: tuple[str, str] | None = None, thinks: bool = False) -> None:
         """tags: around reasoning at the start of the reply; thinks: the prompt has opened the reasoning already."""
+        self.is_done = False
+        self.reasoning_tokens = 0
+        """How many of the tokens so far were reasoning: a token counts once some of its text is known to be."""
         self._vocabulary = vocabulary
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._tags = tags
@@ -26,21 +27,36 @@ class TextReader:
         """Text that may still turn out to be part of a tag."""
         self._skips_space = thinks
         """Whether white space is being skipped: after a tag it is layout, not text."""
+        self._uncounted = 0
+        """Tokens inside the reasoning that may yet turn out to be part of the closing tag, or are half a character."""
 
     def feed(self, token: int) -> list[ReplyEvent]:
         """Events that this token completes."""
-        if self._vocabulary.is_end(token):  # in some files the closing token is an ordinary one, with a text
+        if self.is_done:
             return []
+        if self._vocabulary.is_end(token):  # in some files the closing token is an ordinary one, with a text
+            self.is_done = True
+            return []
+        self._uncounted += 1
         text = self._decoder.decode(self._pieces.get(token) or self._vocabulary.piece(token))
         return self._read(text) if text else []
 
-    def close(self) -> list[ReplyEvent]:
+    def switch_to_answer(self, *, splits_characters: bool = False) -> list[int]:
+        """Inside the reasoning, the closing tag or what it lacks; elsewhere nothing."""
+        is_split = bool(self._decoder.getstate()[0])
+        if self._tags is None or self._read != self._reasoning or (is_split and not splits_characters):
+            return []
+        closing = self._tags[1]
+        rest = closing.removeprefix(self._held) if self._held and not is_split else "\n" + closing
+        return self._vocabulary.tokenize(rest + "\n\n", parse_special=True)
+
+    def close(self, *, is_cut_off: bool = False) -> list[ReplyEvent]:
         """What was held back."""
-        text = self._held + self._decoder.decode(b"", final=True)
+        text = self._held + ("" if is_cut_off else self._decoder.decode(b"", final=True))
         self._held = ""
         if not text:
             return []
-        return [ReasoningDelta(text)] if self._read == self._reasoning else [TextDelta(text)]
+        return self._think(text, with_last_token=True) if self._read == self._reasoning else [TextDelta(text)]
 
     def _opening(self, text: str) -> list[ReplyEvent]:
         """Before it is known whether the reply begins with reasoning."""
@@ -53,24 +69,34 @@ class TextReader:
         text, self._held = self._held, ""
         if begun.startswith(opening):
             self._read, self._skips_space = self._reasoning, True
+            self._uncounted = 1 if begun[len(opening) :].strip() else 0  # what else this token brings beside the tag
             return self._reasoning(begun[len(opening) :])
         self._read = self._answer
         return self._answer(text)
 
-    def _reasoning(self, text: str) -> list[ReplyEvent]:
+    def _reasoning(self, piece: str) -> list[ReplyEvent]:
         assert self._tags is not None
-        text = self._held + self._without_layout(text)
+        piece = self._without_layout(piece)
+        text = self._held + piece
         closing = self._tags[1]
         end = text.find(closing)
         if end < 0:
             kept = length_of_beginning(text, closing)
-            self._held = text[len(text) - kept :]
-            shown = text[: len(text) - kept]
-            return [ReasoningDelta(shown)] if shown else []
+            text, self._held = text[: len(text) - kept], text[len(text) - kept :]
+            return self._think(text, with_last_token=kept < len(piece))
+        events = self._think(text[:end], with_last_token=end > len(self._held))
         self._held = ""
         self._read, self._skips_space = self._answer, True
-        events: list[ReplyEvent] = [ReasoningDelta(text[:end])] if text[:end] else []
         return events + self._answer(text[end + len(closing) :])
+
+    def _think(self, text: str, *, with_last_token: bool) -> list[ReplyEvent]:
+        """The event of a text that is reasoning. with_last_token: whether some of it came with the last token."""
+        if not text:
+            return []
+        counted = self._uncounted if with_last_token else self._uncounted - 1
+        self.reasoning_tokens += counted
+        self._uncounted -= counted
+        return [ReasoningDelta(text)]
 
     def _answer(self, text: str) -> list[ReplyEvent]:
         text = self._without_layout(text)

@@ -12,6 +12,7 @@ from oss_cli.conversation.events import (
     ReplyEvent,
     StopReason,
     TextDelta,
+    TokensSampled,
     ToolCallEnded,
     TurnEnded,
     Usage,
@@ -43,13 +44,18 @@ class ScriptedReader:
 
     def __init__(self, rest: str) -> None:
         self.is_done = False
+        self.reasoning_tokens = 0
         self._rest = rest
 
     def feed(self, token: int) -> list[ReplyEvent]:
         self.is_done = token == 7
+        self.reasoning_tokens += token == 1
         return SCRIPT[token]
 
-    def close(self) -> list[ReplyEvent]:
+    def switch_to_answer(self, *, splits_characters: bool = False) -> list[int]:
+        return []
+
+    def close(self, *, is_cut_off: bool = False) -> list[ReplyEvent]:
         return [TextDelta(self._rest)] if self._rest else []
 
 
@@ -70,6 +76,9 @@ class ScriptedFormat:
     def reader(self, prompt: Prompt) -> ScriptedReader:
         assert prompt.text == "prompt"
         return ScriptedReader(self._rest)
+
+    def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
+        return [2, 3]
 
     def count_tokens(self, text: str) -> int:
         return len(text)
@@ -105,9 +114,13 @@ def test_events_come_in_order_and_the_last_one_tells_what_the_reply_cost() -> No
     assert events == [
         PrefillProgress(0, 4),
         PrefillProgress(4, 4),
+        TokensSampled((1,)),
         ReasoningDelta("Hm."),
+        TokensSampled((2,)),
         TextDelta("Hello"),
+        TokensSampled((3,)),
         TextDelta(" wor"),
+        TokensSampled((END,)),
         TextDelta(" (end)"),
     ]
     assert isinstance(ended, TurnEnded)
@@ -117,6 +130,7 @@ def test_events_come_in_order_and_the_last_one_tells_what_the_reply_cost() -> No
             prompt_tokens=4,
             reused_tokens=2,
             reply_tokens=4,
+            reasoning_tokens=1,
             context_tokens=4096,
             prefill_s=0.5,
             decode_s=0.3,
@@ -179,7 +193,11 @@ def test_the_beginning_of_a_stop_string_at_the_end_is_part_of_the_answer() -> No
 
 def test_text_before_a_tool_call_comes_before_it() -> None:
     events = reply(ScriptedEngine([3, 5, END]), stops("world"))
-    assert events[2:-1] == [TextDelta(" "), TextDelta("wor"), CALL]
+    assert [event for event in events[2:-1] if not isinstance(event, TokensSampled)] == [
+        TextDelta(" "),
+        TextDelta("wor"),
+        CALL,
+    ]
 
 
 def test_the_seed_asked_for_is_used_and_told() -> None:
@@ -246,7 +264,7 @@ def test_an_empty_prompt_is_an_error_before_the_engine_is_asked(messages: list[M
 def test_closing_a_reply_early_stops_the_engine() -> None:
     engine = ScriptedEngine([2, 3, 4, END])
     events = LocalBackend(engine, ScriptedFormat(), MODEL).reply(ASKED, options())
-    assert TextDelta("Hello") in [next(events) for _ in range(3)]
+    assert TextDelta("Hello") in [next(events) for _ in range(4)]
     events.close()
     assert (engine.sampled, engine.stopped_early) == ([2], 1)
 

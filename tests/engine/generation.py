@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from oss_cli.conversation.options import SamplingOptions
-from oss_cli.engine.base import Ended, Engine, GenerationRequest, Sampled
+from oss_cli.engine.base import GO_ON, Ended, Engine, GenerationRequest, Sampled
 
 GREEDY = SamplingOptions(temperature=0.0)
 
@@ -27,7 +27,7 @@ def generate(
     """Run one generation to its end."""
     result = Generated()
     request = GenerationRequest(
-        prompt, SamplingOptions(max_tokens=max_tokens).over(sampling), lambda token: True, stable_tokens
+        prompt, SamplingOptions(max_tokens=max_tokens).over(sampling), lambda token: GO_ON, stable_tokens
     )
     for event in engine.generate(request):
         if isinstance(event, Sampled):

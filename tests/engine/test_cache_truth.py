@@ -94,12 +94,12 @@ def test_random_cuts_and_branches_never_change_a_token(open_tiny: OpenEngine, se
 
 
 def test_the_cache_is_true_after_a_reply_was_stopped(open_tiny: OpenEngine) -> None:
-    from oss_cli.engine.base import GenerationRequest, Sampled
+    from oss_cli.engine.base import GO_ON, GenerationRequest, Sampled
     from tests.engine.generation import GREEDY
 
     engine = open_tiny()
     for number, example in enumerate(EXAMPLES[:6]):
-        events = engine.generate(GenerationRequest(example["prompt_ids"] * 5, GREEDY, lambda token: True))
+        events = engine.generate(GenerationRequest(example["prompt_ids"] * 5, GREEDY, lambda token: GO_ON))
         sampled = 0
         for event in events:
             sampled += isinstance(event, Sampled)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oss_cli.conversation.options import SamplingOptions
-from oss_cli.engine.base import Ended, EndReason, GenerationRequest, Prefilled, Sampled
+from oss_cli.engine.base import GO_ON, STOP, Decision, Ended, EndReason, GenerationRequest, Prefilled, Sampled
 from oss_cli.errors import BadUsage, EngineFailed, PromptTooLong
 from tests.conftest import MODELS
 from tests.engine.conftest import OpenEngine
@@ -45,9 +45,9 @@ def test_a_watcher_ends_a_reply_at_the_very_token(open_tiny: OpenEngine) -> None
     wanted = EXAMPLES[0]["answer_ids"]
     seen: list[int] = []
 
-    def watch(token: int) -> bool:
+    def watch(token: int) -> Decision:
         seen.append(token)
-        return len(seen) < 4
+        return GO_ON if len(seen) < 4 else STOP
 
     events = list(open_tiny().generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], GREEDY, watch)))
     assert seen == wanted[:4]
@@ -56,7 +56,7 @@ def test_a_watcher_ends_a_reply_at_the_very_token(open_tiny: OpenEngine) -> None
 
 
 def test_a_failing_watcher_fails_the_caller_and_not_the_engine(open_tiny: OpenEngine) -> None:
-    def watch(token: int) -> bool:
+    def watch(token: int) -> Decision:
         raise ZeroDivisionError
 
     engine = open_tiny()
@@ -87,19 +87,19 @@ def test_a_context_that_nobody_fixed_grows_under_a_reply_and_changes_no_token(op
 def test_the_prefill_reports_its_progress_in_micro_batches(open_tiny: OpenEngine) -> None:
     prompt = EXAMPLES[0]["prompt_ids"] * 15
     sampling = SamplingOptions(temperature=0.0, max_tokens=1)
-    events = list(open_tiny().generate(GenerationRequest(prompt, sampling, lambda token: True)))
+    events = list(open_tiny().generate(GenerationRequest(prompt, sampling, lambda token: GO_ON)))
     progress = [event.done_tokens for event in events if isinstance(event, Prefilled)]
     assert progress == [0, 512, 1024, len(prompt)]
 
 
 def test_an_empty_prompt_is_an_error(open_tiny: OpenEngine) -> None:
     with pytest.raises(BadUsage, match="the prompt is empty"):
-        list(open_tiny().generate(GenerationRequest([], GREEDY, lambda token: True)))
+        list(open_tiny().generate(GenerationRequest([], GREEDY, lambda token: GO_ON)))
 
 
 def test_a_prompt_that_leaves_no_room_is_an_error_with_both_numbers(open_tiny: OpenEngine) -> None:
     with pytest.raises(PromptTooLong) as caught:
-        list(open_tiny(context_tokens=256).generate(GenerationRequest([1] * 256, GREEDY, lambda token: True)))
+        list(open_tiny(context_tokens=256).generate(GenerationRequest([1] * 256, GREEDY, lambda token: GO_ON)))
     assert (caught.value.prompt_tokens, caught.value.context_tokens) == (256, 256)
 
 
@@ -168,10 +168,10 @@ def test_closing_the_generator_stops_the_engine_at_once(open_tiny: OpenEngine) -
     sampling = SamplingOptions(temperature=0.0, logit_bias=dict.fromkeys((1189, 1190, 1196), -1e9))
     tokens = 0
 
-    def count(token: int) -> bool:
+    def count(token: int) -> Decision:
         nonlocal tokens
         tokens += 1
-        return True
+        return GO_ON
 
     events = engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], sampling, count))
     assert any(isinstance(event, Sampled) for event in events)
@@ -190,7 +190,7 @@ def test_a_prefill_is_stopped_within_half_a_second(smollm2: Path) -> None:
 
     engine = open_engine(LoadPlan(smollm2, threads=1))
     try:
-        events = engine.generate(GenerationRequest(list(range(100, 8000)), GREEDY, lambda token: True))
+        events = engine.generate(GenerationRequest(list(range(100, 8000)), GREEDY, lambda token: GO_ON))
         assert next(events) == Prefilled(0, 7900)
         time.sleep(0.1)
         started = time.monotonic()
@@ -231,13 +231,13 @@ def test_a_closed_engine_says_so(open_tiny: OpenEngine) -> None:
     engine = open_tiny()
     engine.close()
     with pytest.raises(EngineFailed, match="the model is unloaded"):
-        list(engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], GREEDY, lambda token: True)))
+        list(engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], GREEDY, lambda token: GO_ON)))
 
 
 def test_closing_an_engine_ends_what_it_was_doing(open_tiny: OpenEngine) -> None:
     engine = open_tiny()
     forever = SamplingOptions(temperature=0.0, logit_bias=dict.fromkeys((1189, 1190, 1196), -1e9))
-    events = engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], forever, lambda token: True))
+    events = engine.generate(GenerationRequest(EXAMPLES[0]["prompt_ids"], forever, lambda token: GO_ON))
     assert any(isinstance(event, Sampled) for event in events)
     engine.close()
     last = list(events)[-1]

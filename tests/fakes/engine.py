@@ -6,7 +6,7 @@ from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest
 
 
 class ScriptedEngine:
-    """An Engine that samples the same tokens each time, and then ends for the reason given.
+    """An Engine that samples the same tokens each time, forced ones in between, and then ends for the reason given.
 
     Half of a prompt was evaluated before; a prompt takes half a second, and a token a tenth.
     """
@@ -34,13 +34,16 @@ class ScriptedEngine:
             yield Prefilled(0, total)
             yield Prefilled(total, total)
             reason = self._reason
-            for token in self._tokens:
+            coming = [*request.forced, *self._tokens]
+            while coming:
+                token = coming.pop(0)
                 self.sampled.append(token)
-                goes_on = request.on_token(token)
+                decision = request.on_token(token)
                 yield Sampled(token)
-                if not goes_on:
+                if decision.stops:
                     reason = EndReason.ON_TOKEN
                     break
+                coming = [*decision.forced, *coming]
             count = len(self.sampled)
             yield Ended(reason, total // 2, count, self.context_tokens, 0.5, max(0, count - 1) / 10)
         except GeneratorExit:

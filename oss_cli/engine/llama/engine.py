@@ -198,12 +198,13 @@ class LlamaEngine:
 
     def _step(self) -> None:
         assert self._scheduler is not None and self._context is not None
-        is_full = self._scheduler.longest_tokens >= self._context.tokens
+        is_full = self._scheduler.longest_tokens > self._context.tokens
         if is_full and self._may_grow and self._context.tokens < self._limit_tokens:
             try:
                 self._enlarge(min(self._context.tokens * 2, self._limit_tokens))
             except (EngineFailed, MemoryError):  # the replies end where the context does
                 self._may_grow = False
+                self._scheduler.limit_tokens = self._context.tokens
         self._scheduler.step()
         if not self._closing:
             self._context.resume()
@@ -225,7 +226,7 @@ class LlamaEngine:
         )  # fmt: skip
         context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:
-            self._scheduler = Scheduler(context, self._plan.sequences)
+            self._scheduler = Scheduler(context, self._plan.sequences, limit_tokens=self.most_tokens)
         else:
             try:
                 self._scheduler.move_to(context)

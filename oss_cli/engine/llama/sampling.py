@@ -20,7 +20,7 @@ class SamplerChain:
             C.llama_sampler_chain_add(self.pointer, sampler)
 
     def accept(self, tokens: list[int]) -> None:
-        """Let it know the tokens that stand before the reply."""
+        """Let it know tokens that it did not choose itself."""
         for token in tokens[-_PENALTY_LAST_TOKENS:]:
             C.llama_sampler_accept(self.pointer, token)
 

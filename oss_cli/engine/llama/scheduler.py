@@ -1,15 +1,15 @@
 """The decode loop: what every running job has still to evaluate goes into common batches, and each job samples.
 
-A job is a growing list of tokens (its prompt, then what was sampled); a sequence is what the cache holds of it. One
-step evaluates the difference, a new prompt's and a reply's next token alike, so a cache that was cut back for whatever
-reason only has more to evaluate. Runs on the engine's thread; knows nothing of messages.
+A job is a growing list of tokens (its prompt, then what was sampled or forced); a sequence is what the cache holds of
+it. One step evaluates the difference, a new prompt's and a reply's next token alike, so a cache that was cut back for
+whatever reason only has more to evaluate. Runs on the engine's thread; knows nothing of messages.
 """
 
 import time
 from collections import deque
 from queue import SimpleQueue
 
-from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
+from oss_cli.engine.base import Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
 from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
 from oss_cli.engine.llama.sampling import SamplerChain
 from oss_cli.engine.llama.sequence import Sequence
@@ -24,6 +24,8 @@ class Job:
         self.cancelled = False
         """Set from the caller's thread; the next step ends the job."""
         self.tokens = list(request.prompt)
+        self.forced = deque(request.forced)
+        """Tokens that come next, whatever the model would say."""
         self.sequence: Sequence | None = None
         self.sampler: SamplerChain | None = None
         self.reused_tokens = 0
@@ -40,8 +42,10 @@ class Job:
 class Scheduler:
     """All running jobs over the sequences of one context."""
 
-    def __init__(self, context: LlamaContext, sequences: int) -> None:
+    def __init__(self, context: LlamaContext, sequences: int, *, limit_tokens: int) -> None:
         self._context = context
+        self.limit_tokens = limit_tokens
+        """Where a job ends in any case: what a sequence of this context, or of a larger one to come, can hold."""
         self._free = [Sequence(context, number) for number in range(sequences)]
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
@@ -84,6 +88,8 @@ class Scheduler:
     def step(self) -> None:
         """One batch: start what can start, evaluate, sample."""
         self._drop_cancelled()
+        for job in [one for one in self._running if len(one.tokens) > self._context.tokens]:
+            self._end(job, EndReason.CONTEXT_FULL)  # a larger context was to come, and did not
         while self._free and self._waiting:
             job = self._waiting.popleft()
             try:
@@ -157,35 +163,46 @@ class Scheduler:
                 sequence.add_checkpoint()
             job.events.put(Prefilled(len(sequence.tokens), len(job.request.prompt)))
         if len(sequence.tokens) == len(job.tokens):
-            self._sample(job, index)
+            self._extend(job, index)
 
-    def _sample(self, job: Job, index: int) -> None:
+    def _extend(self, job: Job, index: int) -> None:
+        """Add what comes next to a reply: the tokens that are forced, else one that is sampled and what it brings."""
         assert job.sampler is not None
-        token = self._context.sample(job.sampler.pointer, index)
-        job.last_sampled = time.perf_counter()
-        job.first_sampled = job.first_sampled or job.last_sampled
-        job.tokens.append(token)
         try:
-            goes_on = job.request.on_token(token)
+            reason = None
+            if not job.forced:
+                reason = self._add(job, self._context.sample(job.sampler.pointer, index))
+            while job.forced and reason is None:
+                token = job.forced.popleft()
+                job.sampler.accept([token])  # a sampled one it knows already
+                reason = self._add(job, token)
         except BaseException as error:  # a bug in a reader: raised again on the caller's thread
             self._release(job)
             self._running.remove(job)
             job.events.put(error)
             return
-        job.events.put(Sampled(token))
-        reason = self._end_reason(job, token, goes_on=goes_on)
         if reason is not None:
             self._end(job, reason)
 
-    def _end_reason(self, job: Job, token: int, *, goes_on: bool) -> EndReason | None:
+    def _add(self, job: Job, token: int) -> EndReason | None:
+        job.last_sampled = time.perf_counter()
+        job.first_sampled = job.first_sampled or job.last_sampled
+        job.tokens.append(token)
+        decision = job.request.on_token(token)
+        job.events.put(Sampled(token))
+        if decision.forced:
+            job.forced.extend(decision.forced)
+        return self._end_reason(job, token, decision)
+
+    def _end_reason(self, job: Job, token: int, decision: Decision) -> EndReason | None:
         limit = job.request.sampling.max_tokens
         if self._context.model.vocabulary.is_end(token):
             return EndReason.END_TOKEN
-        if not goes_on:
+        if decision.stops:
             return EndReason.ON_TOKEN
         if limit is not None and job.sampled_tokens >= limit:
             return EndReason.MAX_TOKENS
-        if len(job.tokens) > self._context.tokens:
+        if len(job.tokens) > self.limit_tokens:
             return EndReason.CONTEXT_FULL
         return None
 

@@ -37,12 +37,17 @@ class Content:
         """The event of the characters that these bytes complete."""
         return self._tell(self._decoder.decode(data))
 
-    def finish(self, end: str | None) -> tuple[HarmonyMessage, list[ReplyEvent]]:
-        """The whole message, and its last events. Half a character becomes U+FFFD.
+    @property
+    def has_half_character(self) -> bool:
+        """Whether the last bytes are the beginning of a character that has not come in full."""
+        return bool(self._decoder.getstate()[0])
+
+    def finish(self, end: str | None, *, is_cut_off: bool = False) -> tuple[HarmonyMessage, list[ReplyEvent]]:
+        """The whole message, and its last events. Half a character becomes U+FFFD, or is left out if it is cut off.
 
         end: as in `HarmonyMessage`; without a closing token a call is not complete, and never said to be.
         """
-        events = self._tell(self._decoder.decode(b"", final=True))
+        events = [] if is_cut_off else self._tell(self._decoder.decode(b"", final=True))
         header, text = self.header, self.text
         if self.route is Route.CALL and end in TERMINATORS:
             events.append(ToolCallEnded(self._call_index, ToolCall(self._tool_name, text)))

@@ -19,6 +19,8 @@ class HeaderDraft:
         self.is_gap = is_gap
         self.is_blank = True
         """Whether nothing has come but white space."""
+        self.tokens = 0
+        """How many tokens of text have come."""
         self._bytes = 0
         self._may_be_answer = role is not None
         self._sections: list[tuple[str, list[str]]] = [("role", [])]
@@ -26,6 +28,7 @@ class HeaderDraft:
 
     def add(self, data: bytes) -> None:
         """More text of the section that is open."""
+        self.tokens += 1
         text = self._decoder.decode(data)
         self._sections[-1][1].append(text)
         self._bytes += len(data)

@@ -62,6 +62,16 @@ class HarmonyFormat:
         """A reader for the reply to that prompt: it goes on where the prompt has ended, after `<|start|>assistant`."""
         return HarmonyReader(self._vocabulary)
 
+    def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
+        """What was thought as a message of reasoning, what was said as the answer; the last of them is left open."""
+        said = [
+            HarmonyMessage("assistant", text, channel)
+            for text, channel in ((message.reasoning, "analysis"), (message.content, "final"))
+            if text
+        ]
+        parts = [part for one in said for part in _parts(one)]
+        return self._tokenize(parts[len(_REPLY) : -1])  # the prompt has begun the first; the last goes on
+
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself."""
         return len(self._tokens_of(text))
