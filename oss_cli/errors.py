@@ -2,6 +2,7 @@
 
 OssError
 ├── BadUsage             2  the command line, the standard input or a file given cannot be used like this
+│   └── UnknownConversation 2  no conversation has that id, or several begin like it
 ├── UnknownModel         3  no model of that name, and the nearest names
 ├── NotDownloaded        4  a known model that is not on this computer
 ├── DoesNotFit           5
@@ -24,6 +25,7 @@ OssError
 ├── BadSettings          9  config.toml or an OSS_ variable
 │   ├── BadCatalogue     9  a models.toml: the entry and the field
 │   └── CannotWrite      9  a file or folder of the user's own that cannot be written or removed
+├── HistoryUnusable      9  the database of conversations is damaged, newer than we are, locked, or out of our reach
 ├── ReplyNotValid       10
 ├── ReplyCutOff         11  the reply ended before an answer began
 ├── OutputFailed         2  a full disk, or standard output is closed
@@ -77,6 +79,15 @@ class BadUsage(OssError):
     """What was asked for cannot be done in this form."""
 
     exit_code = ExitCode.USAGE
+
+
+class UnknownConversation(BadUsage):
+    """No conversation has that id, or several have ids that begin like it."""
+
+    def __init__(self, id_text: str, *, candidates: tuple[str, ...] = ()) -> None:
+        message = f"several conversations begin with {id_text!r}" if candidates else f"no conversation is {id_text!r}"
+        super().__init__(message, cause="\n".join(candidates), hint="oss history list")
+        self.candidates = candidates
 
 
 class UnknownModel(OssError):
@@ -254,6 +265,16 @@ class CannotWrite(BadSettings):
 
     def __init__(self, path: Path | str, error: OSError, *, verb: str = "written") -> None:
         super().__init__(f"{path} cannot be {verb}", cause=error.strerror or str(error))
+        self.path = path
+
+
+class HistoryUnusable(OssError):
+    """The database of conversations cannot be used; its file stays as it is."""
+
+    exit_code = ExitCode.SETTINGS
+
+    def __init__(self, path: Path | str, problem: str, *, cause: str, hint: str = "") -> None:
+        super().__init__(f"the history {problem}", cause=f"{path}: {cause}", hint=hint)
         self.path = path
 
 

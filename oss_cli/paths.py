@@ -43,6 +43,11 @@ class Paths:
         return self.data / "prompt-history"
 
     @property
+    def history_file(self) -> Path:
+        """The conversations: a database, with two files of SQLite's own beside it while it is in use."""
+        return self.data / "history.sqlite3"
+
+    @property
     def usage_file(self) -> Path:
         """When each model was last used."""
         return self.data / "usage.json"

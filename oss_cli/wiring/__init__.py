@@ -17,6 +17,7 @@ from oss_cli.wiring.choice import (
     shape_of,
     user_aliases,
 )
+from oss_cli.wiring.history import open_history, open_journal
 from oss_cli.wiring.hub import RemoteModel, find_here, hub_endpoint, look_at_repository, open_puller, transfer_options
 from oss_cli.wiring.machine import (
     describe_fit,
@@ -78,6 +79,8 @@ __all__ = [
     "note_use",
     "open_backend",
     "open_catalogue",
+    "open_history",
+    "open_journal",
     "open_puller",
     "open_store",
     "plan_load",

@@ -17,15 +17,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", "terminal", "paths"},
     "cli": {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
-        "paths", "attachments",
+        "paths", "attachments", "history",
     },
     "repl": {"session", "terminal", "attachments"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",
-        "attachments",
+        "attachments", "history",
     },
     "doctor": {"wiring", "catalogue", "engine", "machine", "settings", "store", "http", "paths"},
     "session": {"backends.base"},
+    "history": {"paths"},
     "backends": {"prompts", "engine"},
     "prompts": set(),
     "engine": set(),
