@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from oss_cli.cli import chat, config, doctor, manage, models, pull, run
+from oss_cli.cli import chat, config, doctor, history, manage, models, pull, run
 from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, ClosedPipe, ExitCode, OssError
 
@@ -27,6 +27,7 @@ app.command("verify")(manage.verify)
 app.command("rm")(manage.rm)
 app.command("alias")(manage.alias)
 app.command("doctor")(doctor.doctor)
+app.add_typer(history.history, name="history")
 app.add_typer(config.config, name="config")
 
 

@@ -22,6 +22,17 @@ def complete_setting(incomplete: str) -> list[str]:
     return _beginning(incomplete, SETTING_NAMES)
 
 
+def complete_conversation(incomplete: str) -> list[tuple[str, str]]:
+    """Ids of kept conversations that begin like this, the latest first, each with its title."""
+    from oss_cli import wiring
+
+    try:
+        summaries = wiring.open_history().summaries()
+    except OssError:  # a broken history is told by the command itself
+        return []
+    return [(one.short_id, one.title) for one in summaries if one.id.startswith(incomplete.lower())]
+
+
 def _model_names(*, only_here: bool) -> Iterator[str]:
     from oss_cli import wiring
 

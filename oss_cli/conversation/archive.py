@@ -5,8 +5,8 @@
 A CONVERSATION has `id`, `created` (seconds since 1970), `date` (what the model is told), and where they are not empty
 `title`, `system`, `tip` (the node that the next message follows), `updated`, and `nodes`, a list in the order in which
 they came. A node has `id`, `created`, `role`, and where there is one `parent` (none: it begins the conversation),
-`content`, `reasoning`, `tool_calls`, `tool_call_id`, `name`, `typed`, `summary_of`, and `making`, which has the fields of
-`Making`. Text is UTF-8.
+`content`, `reasoning`, `tool_calls`, `tool_call_id`, `name`, `typed`, `summary_of`, and `making`, which has the fields
+of `Making`.
 """
 
 import json

@@ -8,12 +8,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 
+from oss_cli.conversation.code_lines import CodeLines
 from oss_cli.conversation.messages import Role
 from oss_cli.conversation.tree import Conversation, Node
 
-_FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
-"""What begins a block of code wherever it stands, but only at the very beginning of a line: indented, it may belong to
-a list item and end with it."""
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -82,21 +80,12 @@ def _code(text: str) -> str:
 
 def _tamed_lines(text: str) -> Iterator[str]:
     """The lines, with tags made harmless outside of code. In doubt, it is no code."""
-    fence = ""
+    code = CodeLines()
     has_paired_ticks = True
     for line in _LINE_END.split(text):
-        if fence:
-            closing = line.strip(" \t")
-            is_indented = len(line) - len(line.lstrip(" ")) > 3
-            if not is_indented and len(closing) >= len(fence) and set(closing) == {fence[0]}:
-                fence = ""
-            yield line
-            continue
-        opening = _FENCE.match(line)
-        if opening is not None:
-            fence = opening[1] or opening[2]
+        if code.takes(line):
             has_paired_ticks = True
-            yield line if "<" not in line else _escaped(line)
+            yield line
             continue
         # A span of code may begin on one line and end on another: then what looks like one may be none.
         has_paired_ticks = not line.strip() or (has_paired_ticks and _pairs_ticks(line))

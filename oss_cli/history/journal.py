@@ -17,8 +17,11 @@ from oss_cli.history.writing import (
     ConversationGone,
     Facts,
     change_conversation,
+    delete_conversation,
     drop_node,
     facts_of,
+    has_conversation,
+    has_nodes,
     index_some,
     make_conversation,
     merge_index,
@@ -40,8 +43,9 @@ class HistoryJournal:
         self._changed = threading.Condition()
         self._waiting: dict[tuple[str, str], _Change] = {}
         self._is_closing = False
-        self._made: set[str] = set()  # conversations that this journal has written; the thread's own, like all below
-        self._is_merged = True
+        self._facts: dict[str, Facts] = {}
+        self._made: set[str] = set()  # conversations that are in the database; the thread's own, as is the next
+        self._is_merged = True  # whether no words of dropped nodes are left in the index
         self._thread: threading.Thread | None = None
         try:
             database.prepare()
@@ -53,13 +57,14 @@ class HistoryJournal:
         self._thread.start()
 
     def keep_conversation(self, conversation: Conversation) -> None:
-        """Keep the conversation's own facts as they are now. The first call makes it."""
+        """Keep the conversation's own facts as they are now. Nothing is written before its first message is."""
         facts = facts_of(conversation)
-        self._hand_over(("conversation", conversation.id), partial(self._write_facts, facts=facts))
+        self._facts[facts.id] = facts
+        self._hand_over(("conversation", facts.id), partial(self._write_facts, facts=facts), goes_last=True)
 
     def keep_node(self, conversation_id: str, node: Node) -> None:
         """Keep a node, or its newer state."""
-        self._hand_over(("node", node.id), partial(put_node, conversation_id=conversation_id, node=node))
+        self._hand_over(("node", node.id), partial(self._put, conversation_id=conversation_id, node=node))
 
     def drop_node(self, conversation_id: str, node_id: str) -> None:
         """Forget a node that nothing follows, its text included."""
@@ -73,10 +78,12 @@ class HistoryJournal:
         if self._thread is not None:
             self._thread.join()
 
-    def _hand_over(self, key: tuple[str, str], change: _Change) -> None:
-        """The newest state takes the place of one that still waits."""
+    def _hand_over(self, key: tuple[str, str], change: _Change, *, goes_last: bool = False) -> None:
+        """The newest state takes the place of one that still waits. A tip has to come after the nodes before it."""
         with self._changed:
             if self.trouble is None and not self._is_closing:
+                if goes_last:
+                    self._waiting.pop(key, None)
                 self._waiting[key] = change
                 self._changed.notify()
 
@@ -124,12 +131,20 @@ class HistoryJournal:
             return changes, self._is_closing
 
     def _write_facts(self, connection: Connection, facts: Facts) -> None:
-        if facts.id in self._made:
+        if facts.id in self._made or has_conversation(connection, facts.id):
             change_conversation(connection, facts)
-        else:
-            make_conversation(connection, facts)
             self._made.add(facts.id)
+
+    def _put(self, connection: Connection, conversation_id: str, node: Node) -> None:
+        facts = self._facts.get(conversation_id)
+        if facts is not None and conversation_id not in self._made:
+            make_conversation(connection, facts)
+            self._made.add(conversation_id)
+        put_node(connection, conversation_id, node)
 
     def _drop(self, connection: Connection, conversation_id: str, node_id: str) -> None:
         if drop_node(connection, conversation_id, node_id):
             self._is_merged = False
+        if not has_nodes(connection, conversation_id):  # nothing is kept of a conversation without messages
+            delete_conversation(connection, conversation_id)
+            self._made.discard(conversation_id)

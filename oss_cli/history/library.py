@@ -39,7 +39,6 @@ _SUMMARIES = """
         (SELECT model IS NOT NULL AND coalesce(reason, '') NOT IN ('end', 'stop_string', 'tool_call') FROM nodes
             WHERE nodes.id = conversations.tip) AS is_partial
     FROM conversations
-    WHERE EXISTS (SELECT 1 FROM nodes WHERE conversation_id = conversations.id)
     ORDER BY updated DESC, created DESC, id
 """
 
@@ -80,7 +79,7 @@ class History:
         self._database = database
 
     def summaries(self) -> list[Summary]:
-        """All conversations in which something was said, the latest first.
+        """All conversations, the latest first.
 
         Raises:
             HistoryUnusable: the database cannot be read; this goes for every call.

@@ -61,7 +61,10 @@ def _ask_index(connection: Connection, phrases: list[tuple[str, bool]], limit: i
         "ORDER BY bm25(message_index, 1.0, 0.5), created DESC LIMIT ?",
         (_START, _END, _SNIPPET_WORDS, query, limit),
     )
-    return [Hit(*row[:4], tuple(re.split(f"[{_START}{_END}]", row[4]))) for row in rows]
+    return [
+        Hit(id_, node, role, created, tuple(re.split(f"[{_START}{_END}]", snippet)))
+        for id_, node, role, created, snippet in rows
+    ]
 
 
 def _look_through(connection: Connection, words: list[str], limit: int, *, only_unindexed: bool) -> list[Hit]:
@@ -73,7 +76,10 @@ def _look_through(connection: Connection, words: list[str], limit: int, *, only_
         f"{'AND is_indexed = 0' if only_unindexed else ''} ORDER BY created DESC LIMIT ?",
         (*(word.casefold() for word in words), limit),
     )
-    return [Hit(*row[:4], _snippet(f"{row[4]} {row[5]}".strip(), words)) for row in rows]
+    return [
+        Hit(id_, node, role, created, _snippet(f"{content} {reasoning}".strip(), words))
+        for id_, node, role, created, content, reasoning in rows
+    ]
 
 
 def _snippet(text: str, words: list[str]) -> tuple[str, ...]:

@@ -41,6 +41,17 @@ def facts_of(conversation: Conversation) -> Facts:
     )  # fmt: skip
 
 
+def has_conversation(connection: Connection, conversation_id: str) -> bool:
+    """Whether it is there."""
+    return bool(connection.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone())
+
+
+def has_nodes(connection: Connection, conversation_id: str) -> bool:
+    """Whether anything was said in it."""
+    found = connection.execute("SELECT 1 FROM nodes WHERE conversation_id = ? LIMIT 1", (conversation_id,))
+    return bool(found.fetchone())
+
+
 def make_conversation(connection: Connection, facts: Facts) -> None:
     """Write a conversation's facts, whether it is there or not."""
     connection.execute(
@@ -159,7 +170,6 @@ def _index(connection: Connection, number: int) -> None:
 
 def _check_place(connection: Connection, conversation_id: str, parent_id: str | None) -> None:
     """Raises ConversationGone."""
-    statement = "SELECT EXISTS (SELECT 1 FROM conversations WHERE id = ?), EXISTS (SELECT 1 FROM nodes WHERE id = ?)"
-    has_conversation, has_parent = connection.execute(statement, (conversation_id, parent_id)).fetchone()
-    if not has_conversation or (parent_id is not None and not has_parent):
+    parent = connection.execute("SELECT 1 FROM nodes WHERE id = ?", (parent_id,)).fetchone()
+    if not has_conversation(connection, conversation_id) or (parent_id is not None and parent is None):
         raise ConversationGone

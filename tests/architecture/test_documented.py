@@ -21,7 +21,7 @@ def commands() -> list[str]:
 
 def test_every_command_is_in_the_readme() -> None:
     assert commands()[:5] == ["run", "chat", "list", "show", "pull"]
-    assert set(commands()[5:]) == {"import", "verify", "rm", "alias", "doctor", "config"}
+    assert set(commands()[5:]) == {"import", "verify", "rm", "alias", "doctor", "config", "history"}
     for command in commands():
         assert f"`oss {command}" in README
 
