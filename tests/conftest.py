@@ -16,7 +16,15 @@ MODELS = Path(__file__).parent / "models"
 
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "OSS_DEBUG"):
+    for name in (
+        "HF_HOME",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_ENDPOINT",
+        "HF_TOKEN",
+        "OSS_DEBUG",
+        "OSS_MACHINE",
+    ):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "oss-home"
     monkeypatch.setenv("OSS_HOME", str(home))

@@ -127,7 +127,7 @@ def _place_warnings(checkup: Checkup) -> list[Finding]:
     downloads = checkup.places[0]
     if downloads.free_bytes is not None and downloads.free_bytes < _LOW_DISK_BYTES:
         text = f"{format_bytes(downloads.free_bytes)} are free where downloads go: too little for gpt-oss-20b"
-        warnings.append(Finding(text, "oss list"))
+        warnings.append(Finding(text, "oss config set hub_cache FOLDER"))
     if checkup.hub.problem:
         text = f"{checkup.hub.endpoint} cannot be reached: {checkup.hub.problem}; installed models work without it"
         warnings.append(Finding(text, "oss config set offline true"))
