@@ -30,7 +30,8 @@ def complete_conversation(incomplete: str) -> list[tuple[str, str]]:
         summaries = wiring.open_history().summaries()
     except OssError:  # a broken history is told by the command itself
         return []
-    return [(one.short_id, one.title) for one in summaries if one.id.startswith(incomplete.lower())]
+    found = [one for one in summaries if one.id.startswith(incomplete.lower())]
+    return [(one.id if len(incomplete) > len(one.short_id) else one.short_id, one.title) for one in found]
 
 
 def _model_names(*, only_here: bool) -> Iterator[str]:

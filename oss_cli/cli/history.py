@@ -63,8 +63,9 @@ def list_conversations(
         _write_json(console, [_summary_to_json(one) for one in shown])
         return
     _show_summaries(console, shown)
-    if len(shown) < len(summaries):
-        console.err.write(f"{len(summaries) - len(shown)} older ones: oss history list --all\n")
+    older = len(summaries) - len(shown)
+    if older:
+        console.err.write(f"{older} older {'one' if older == 1 else 'ones'}: oss history list --all\n")
 
 
 @history.command("show")
@@ -201,7 +202,9 @@ def rm(
 
     console = open_console()
     kept = wiring.open_history()
-    if older_than is not None and not ids:
+    if older_than is not None:
+        if ids or remove_all:
+            raise BadUsage("--older-than goes with no ids and without --all")
         chosen = _older_than(kept.summaries(), older_than)
     else:
         chosen = _chosen(kept, ids, everything=remove_all, again="oss history list")

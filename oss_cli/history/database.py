@@ -205,11 +205,11 @@ def _set_aside(path: Path) -> str:
 
 
 def _finds(connection: Connection, statement: str) -> bool:
-    """Whether this SQLite has FTS5, and the database an index."""
+    """Whether this SQLite has FTS5, and the database an index that can be opened."""
     try:
         connection.execute(statement)
-    except sqlite3.OperationalError as error:
-        if "no such" in str(error):  # module, or table
+    except sqlite3.DatabaseError as error:
+        if "no such" in str(error) or "vtable constructor failed" in str(error):
             return False
         raise
     return True

@@ -56,7 +56,7 @@ def make_conversation(connection: Connection, facts: Facts) -> None:
     """Write a conversation's facts, whether it is there or not."""
     connection.execute(
         "INSERT INTO conversations (id, created, updated, date, title, system, tip) VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET updated = max(updated, excluded.updated), title = excluded.title, "
+        "ON CONFLICT (id) DO UPDATE SET updated = excluded.updated, title = excluded.title, "
         "system = excluded.system, tip = excluded.tip",
         (facts.id, facts.created, facts.updated, facts.date, facts.title, facts.system, facts.tip),
     )
@@ -69,7 +69,7 @@ def change_conversation(connection: Connection, facts: Facts) -> None:
         ConversationGone: it is not.
     """
     changed = connection.execute(
-        "UPDATE conversations SET updated = max(updated, ?), title = ?, system = ?, tip = ? WHERE id = ?",
+        "UPDATE conversations SET updated = ?, title = ?, system = ?, tip = ? WHERE id = ?",
         (facts.updated, facts.title, facts.system, facts.tip, facts.id),
     )
     if changed.rowcount == 0:

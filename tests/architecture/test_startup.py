@@ -12,6 +12,7 @@ HEAVY = ("llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub", "prompt_toolkit"
 
 
 SMALL = [["show", "gpt-oss-20b"], ["verify", "starter"], ["config", "show"], ["alias"], ["rm", "starter"]]
+SMALL += [["history"], ["history", "search", "sky"], ["history", "show"], ["history", "export", "--all"]]
 
 
 def modules_after(*arguments: str, stdin: str = "") -> set[str]:

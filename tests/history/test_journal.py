@@ -1,5 +1,6 @@
 """The journal: what it is handed is in the database, from two processes at once as well, and its trouble is told."""
 
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -225,6 +226,19 @@ def test_a_conversation_that_was_removed_elsewhere_stays_removed(database: Datab
     assert journal.trouble is not None
     assert journal.trouble.cause == f"{database.path}: this conversation was removed by another oss"
     assert History(database).summaries() == []
+
+
+def test_a_full_disk_is_told_and_what_was_kept_stays_whole(database: Database) -> None:
+    keep(database, talk("a", "Hi"))
+    child = subprocess.run(
+        [sys.executable, str(CHILD), str(database.path), "b"], capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+    )  # fmt: skip
+    assert (child.returncode, child.stderr) == (1, f"{database.path}: disk I/O error\n")
+    assert History(database).load("a") == talk("a", "Hi")
+    kept = History(database).load("b").nodes["ba"].message.content
+    assert kept
+    assert child.stdout.startswith(kept)
 
 
 def test_a_folder_that_cannot_be_made_is_trouble_at_once(tmp_path: Path) -> None:

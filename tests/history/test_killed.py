@@ -25,7 +25,7 @@ def killed(path: Path, names: list[str], seed: int) -> dict[str, str]:
     for name, child in children.items():
         assert child.stdout is not None
         first = child.stdout.read(1)  # it has begun
-        time.sleep(moments.uniform(0, 0.5))
+        time.sleep(moments.uniform(0, 0.4))
         child.kill()
         rest, _ = child.communicate()
         said[name] = (first + rest).decode()
