@@ -53,6 +53,11 @@ class Paths:
         return self.data / "usage.json"
 
     @property
+    def manifest_file(self) -> Path:
+        """Which models we brought here, and what they are made of."""
+        return self.data / "manifest.json"
+
+    @property
     def probe_file(self) -> Path:
         """What the last look at this computer found."""
         return self.cache / "probe.json"

@@ -1,5 +1,6 @@
 """`oss rm`, `oss verify`, `oss import`, `oss alias`: looking after the models that are here."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ import typer
 
 from oss_cli.cli.completion import complete_installed, complete_model
 from oss_cli.cli.options import OfflineOption
-from oss_cli.errors import BadUsage, NotDownloaded, NotVerified, UnknownModel, format_bytes
+from oss_cli.errors import BadUsage, CannotWrite, NotDownloaded, NotVerified, UnknownModel, format_bytes
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import Catalogue, CatalogueEntry
@@ -38,7 +39,8 @@ def rm(
     catalogue = wiring.open_catalogue()
     store = wiring.open_store(catalogue)
     planned = [_plan_removal(name, catalogue, store) for name in dict.fromkeys(names)]
-    for name, removal in planned:
+    for removal in planned:
+        name = removal.name
         _show_removal(console, removal)
         question = f"Remove {name} and free {format_bytes(removal.freed_bytes)}?"
         if not yes and not confirm(console, question, otherwise=f"oss rm {name} --yes"):
@@ -46,6 +48,7 @@ def rm(
             continue
         remove(removal)
         console.out.write(f"{name} is removed; {format_bytes(removal.freed_bytes)} are free again\n")
+        _forget(console, store, name)
 
 
 def verify(
@@ -97,7 +100,15 @@ def import_model(
     instead of a path, looks for its files among those of ollama and LM Studio.
     """
     from oss_cli import wiring
-    from oss_cli.store.importing import Method, default_name, examine, link_method, place, recognise
+    from oss_cli.store.importing import (
+        Method,
+        default_name,
+        examine,
+        link_method,
+        note_import,
+        place,
+        recognise,
+    )
     from oss_cli.terminal.console import open_console
     from oss_cli.terminal.counting import CountStatus
 
@@ -108,13 +119,15 @@ def import_model(
     store = wiring.open_store(catalogue)
     source = examine(_find_source(path, catalogue))
     with CountStatus(console.err, "recognising", source.total_bytes) as status:
-        entry = recognise(source, catalogue, status.add)
+        entry, source = recognise(source, catalogue, status.add)
     target = name or (entry.name if entry is not None else default_name(source))
     _check_target(source, target, entry, catalogue, store)
     folder = wiring.models_folder()
     method = Method.COPY if copy else link_method(source, folder) if link else None
-    with CountStatus(console.err, f"copying {target}", source.total_bytes) as status:
+    with CountStatus(console.err, f"reading {target}", source.total_bytes) as status:
         imported = place(source, folder, target, method, status.add)
+    with contextlib.suppress(CannotWrite):  # it is here and can be used; only `oss verify` will not know it
+        note_import(store.manifest_file, target, imported)
     kind = f", which is {entry.name}," if entry is not None and entry.name != target else ""
     console.out.write(f"{target}{kind} is here now, {_how(imported.method, source)}\n")
 
@@ -152,27 +165,29 @@ def alias(
     wiring.set_alias(name, model)
 
 
-def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "tuple[str, Removal]":
+def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "Removal":
     """What removing a model means.
 
     Raises:
         UnknownModel: nothing is called that.
         NotDownloaded: it is not here.
-        BadUsage: it is not ours to remove.
+        BadUsage: it is not ours to remove, or being downloaded now.
     """
     from oss_cli.store.local import Origin
-    from oss_cli.store.removal import plan_removal
+    from oss_cli.store.removal import check_idle, plan_removal
 
     model = store.named(name)
-    entry = catalogue.find(name) or (store.as_entry(model) if model is not None else None)
-    if model is None and entry is None:
+    entry = store.as_entry(model) if model is not None else catalogue.find(name)
+    begun = store.begun(name)
+    known = model or entry or begun
+    if known is None:
         raise UnknownModel(name, nearest=catalogue.nearest(name))
-    removal = plan_removal(store, name, entry)
+    removal = plan_removal(store, known.name, entry)
+    check_idle(removal)
     if not removal.is_empty:
-        return (model.name if model is not None else entry.name if entry is not None else name), removal
+        return removal
     if model is None:
-        assert entry is not None
-        raise NotDownloaded(entry.name, cause="there is nothing to remove", hint="oss list")
+        raise NotDownloaded(known.name, cause="there is nothing to remove", hint="oss list")
     if model.origin is Origin.PACKAGE and entry is not None and entry.package is not None:
         package = entry.package.replace("_", "-")
         raise BadUsage(
@@ -185,9 +200,25 @@ def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "tu
 
 
 def _show_removal(console: "Console", removal: "Removal") -> None:
-    for path in removal.files or removal.blobs:
+    from oss_cli.store.removal import PARTIAL_SUFFIXES
+
+    partials = [path for path in removal.blobs if path.name.endswith(PARTIAL_SUFFIXES)]
+    for path in dict.fromkeys((*(removal.files or removal.blobs), *partials)):
         note = "  (its bytes stay: they have another name on this disk)" if path in removal.shared else ""
+        if path in partials:
+            note = f"  (a download that was broken off: {format_bytes(path.stat().st_size)})"
         console.err.write(f"{path}{note}\n")
+
+
+def _forget(console: "Console", store: "LocalStore", name: str) -> None:
+    """Take it out of the manifest. One that cannot be written hurts nobody: what is not here is not found."""
+    try:
+        again = store.forget(name)
+    except CannotWrite:
+        return
+    if again is not None:
+        size = format_bytes(sum(file.bytes for file in again.files))
+        console.err.write(f"{name} means again what it did before its update: {size}, {again.files[0].path}\n")
 
 
 def _installed(name: str, catalogue: "Catalogue", store: "LocalStore") -> "InstalledModel":
@@ -221,7 +252,7 @@ def _find_source(text: str, catalogue: "Catalogue") -> Path:
         NotDownloaded: a known model, but no other program has its files.
     """
     from oss_cli import wiring
-    from oss_cli.store.importing import find_elsewhere
+    from oss_cli.store.elsewhere import find_elsewhere
 
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails where a user is not known
     entry = None if path.exists() else catalogue.find(text)

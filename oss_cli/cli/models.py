@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from oss_cli.store.local import InstalledModel
     from oss_cli.terminal.tables import Row
 
-    TellFit = Callable[[CatalogueEntry], str]
+    TellFit = Callable[[ModelShape | None], str]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -156,7 +156,8 @@ def _origin(model: "InstalledModel") -> str:
     if model.origin is Origin.PACKAGE and entry is not None:
         return f"package {entry.package}"
     if model.origin is Origin.HUB_CACHE:
-        return str(entry.repository) if entry is not None else model.name.partition(":")[0]
+        known = entry or model.record
+        return str(known.repository) if known is not None else model.name.partition(":")[0]
     return "your models.toml" if model.origin is Origin.PATH else str(model.origin)
 
 
@@ -169,14 +170,14 @@ def _installed_row(model: "InstalledModel", fits: "TellFit", uses: "dict[str, da
         model.name,
         format_bytes(model_bytes(model.path)),
         _quant(model) or quant_of(model.path.name),
-        fits(model.entry) if model.entry is not None else "",
+        fits(model.shape),
         _ago(used, now) if used is not None else "never",
         _origin(model),
     )
 
 
 def _missing_row(entry: "CatalogueEntry", fits: "TellFit") -> "Row":
-    return (entry.name, format_bytes(entry.total_bytes), _entry_quant(entry), fits(entry), entry.good_for)
+    return (entry.name, format_bytes(entry.total_bytes), _entry_quant(entry), fits(entry.shape), entry.good_for)
 
 
 def _quant(model: "InstalledModel") -> str:
@@ -201,7 +202,7 @@ def _installed_value(model: "InstalledModel", fits: "TellFit", uses: "dict[str, 
         "bytes": model_bytes(model.path),
         "quant": _quant(model) or quant_of(model.path.name) or None,
         "from": _origin(model),
-        "fits": (fits(model.entry) if model.entry is not None else "") or None,
+        "fits": fits(model.shape) or None,
         "last_used": used.isoformat(timespec="seconds") if used is not None else None,
     }
 
@@ -214,7 +215,7 @@ def _missing_value(entry: "CatalogueEntry", fits: "TellFit") -> dict[str, object
         "bytes": entry.total_bytes or None,
         "quant": _entry_quant(entry) or None,
         "from": entry.repository or entry.package,
-        "fits": fits(entry) or None,
+        "fits": fits(entry.shape) or None,
         "last_used": None,
     }
 

@@ -1,5 +1,6 @@
 """`oss pull`: getting a model from the Hugging Face Hub."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +63,9 @@ def pull(
         _ask_to_go_on(console, plan, fit)
     pulled = _run(console, puller, plan)
     if as_json:
-        _write_json(console, _describe(plan, fits, fit) | {"paths": [str(path) for path in pulled.paths]})
+        paths = [str(path) for path in pulled.paths]
+        older = pulled.older.name if pulled.older is not None else None
+        _write_json(console, _describe(plan, fits, fit) | {"paths": paths, "older": older})
     else:
         _show_pulled(console, pulled)
 
@@ -154,10 +157,19 @@ def _show_here(console: "Console", name: str, path: str, *, as_json: bool) -> No
 
 
 def _show_pulled(console: "Console", pulled: "PulledModel") -> None:
-    # A repository's model has no name of its own: it is used by the path that follows on standard output.
-    use = "use it by its path:" if ":" in pulled.plan.name else f"oss chat {pulled.plan.name}"
-    console.err.write(f"{pulled.plan.name} is here and verified; {use}\n")
+    name, older = pulled.plan.name, pulled.older
+    console.err.write(f"{name} is here and verified; oss chat {shlex.quote(name)}\n")
+    if older is not None:
+        console.err.write(f"what {name} was before is kept as {older.name}; {_removal_hint(pulled)}\n")
     console.out.write(f"{pulled.paths[0]}\n")
+
+
+def _removal_hint(pulled: "PulledModel") -> str:
+    """How to remove what the new model took the name of, and what that frees."""
+    assert pulled.older is not None
+    new = {file.sha256 for file in pulled.plan.files}
+    freed = sum(file.bytes for file in pulled.older.files if file.sha256 not in new)
+    return f"to free its {format_bytes(freed)}: oss rm {pulled.older.name}"
 
 
 def _describe(plan: "PullPlan", fits: bool | None, fit: str) -> dict[str, object]:

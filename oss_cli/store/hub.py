@@ -1,4 +1,4 @@
-"""The Hugging Face Hub, or a mirror: what a repository holds, where its bytes can be read, who else is at a file.
+"""The Hugging Face Hub, or a mirror: what a repository holds, where its bytes can be read.
 
 The one module that knows huggingface_hub. It fetches no model's bytes itself: huggingface_hub 2.4 keeps nothing of an
 interrupted download and checks no hash (its pull request #4306), so `transfer.py` does that.
@@ -6,9 +6,7 @@ interrupted download and checks no hash (its pull request #4306), so `transfer.p
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +20,6 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
-from filelock import Timeout  # noqa: E402 - comes with huggingface_hub
 from huggingface_hub import HfApi, get_hf_file_metadata, get_token, hf_hub_url  # noqa: E402 - after its environment
 from huggingface_hub.errors import (  # noqa: E402
     DisabledRepoError,
@@ -34,7 +31,7 @@ from huggingface_hub.errors import (  # noqa: E402
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import WeakFileLock, build_hf_headers  # noqa: E402
+from huggingface_hub.utils import build_hf_headers  # noqa: E402
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -113,24 +110,6 @@ class Hub:
         if _origin(found.location) != _origin(self.endpoint):
             headers.pop("authorization", None)  # our token is for the Hub, not for whoever keeps its files
         return Address(found.location, headers)
-
-    @contextmanager
-    def lock(self, path: Path, name: str) -> Iterator[None]:
-        """Hold the lock under which huggingface_hub, too, makes a blob; says so when it has to wait."""
-        is_told = False
-        while True:
-            lock = WeakFileLock(path, timeout=0.5)
-            try:
-                lock.__enter__()
-                break
-            except Timeout:
-                if not is_told:
-                    self.say(f"another process is downloading {name}: waiting for it")
-                is_told = True
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def _ask_patiently(self, repository: str, ask: Callable[[], Said]) -> Said:
         pauses = iter(_PAUSES_S)

@@ -9,7 +9,6 @@ Source: huggingface_hub/file_download.py and _cache_manager.py (2.4); llama.cpp'
 Knows nothing of the network. A blob may itself be a link into the cache's shared blobs: it is read, never written to.
 """
 
-import contextlib
 import os
 import shutil
 import uuid
@@ -115,19 +114,6 @@ class HubCache:
         else:
             blob.replace(placed)
         return placed
-
-    def place_also(self, placed: Path, repository: str, commit: str, path: str) -> None:
-        """Make a placed file appear under a second name as well; where that cannot be, nothing happens."""
-        second = self.snapshot(repository, commit) / path
-        if second.exists():
-            return
-        second.parent.mkdir(parents=True, exist_ok=True)
-        second.unlink(missing_ok=True)  # a link that leads nowhere
-        with contextlib.suppress(OSError):
-            if placed.is_symlink():
-                second.symlink_to(os.path.relpath(placed.resolve(), second.parent))
-            else:
-                second.hardlink_to(placed)
 
     def read_ref(self, repository: str, name: str = "main") -> str | None:
         """The commit that a branch stood at, as far as this cache knows."""

@@ -1,22 +1,24 @@
 """Bringing a GGUF from elsewhere on this computer into our models folder: by link where that can be, else by copy.
 
-Knows what ollama and LM Studio leave on disk. Shows nothing; progress goes to a callback.
+Shows nothing; progress goes to a callback.
 """
 
 import errno
+import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile
+from oss_cli.catalogue import Catalogue, CatalogueEntry
 from oss_cli.errors import BadModelFile, BadUsage, CannotWrite, DiskTooSmall
-from oss_cli.store.gguf import GgufHeader, read_model, shard_paths
+from oss_cli.store.gguf import GgufHeader, read_model, readable_shape, shard_paths
 from oss_cli.store.gguf.files import read_header
-from oss_cli.store.local import has_size, own_name
+from oss_cli.store.manifest import Record, RecordedFile, change_manifest
+from oss_cli.store.model_files import own_name
 from oss_cli.store.verify import hash_file
 
 _CHUNK_BYTES = 4 << 20
@@ -42,6 +44,8 @@ class Source:
     """In order; of a split model, its parts."""
     title: str
     """The name in its header; may be empty."""
+    hashes: tuple[str, ...] = ()
+    """The SHA-256 of each file, where they were taken already."""
 
     @property
     def total_bytes(self) -> int:
@@ -55,6 +59,8 @@ class Imported:
 
     files: tuple[Path, ...]
     method: Method
+    hashes: tuple[str, ...]
+    """The SHA-256 of each file, as it was read."""
 
 
 def examine(path: Path) -> Source:
@@ -95,8 +101,11 @@ def refuse_ollama_form(header: GgufHeader, path: Path) -> None:
     )  # fmt: skip
 
 
-def recognise(source: Source, catalogue: Catalogue, on_bytes: OnBytes) -> CatalogueEntry | None:
-    """The catalogue's model with exactly these bytes. Hashes the files only when all their sizes are right."""
+def recognise(source: Source, catalogue: Catalogue, on_bytes: OnBytes) -> tuple[CatalogueEntry | None, Source]:
+    """The catalogue's model with exactly these bytes, and the source with its hashes if they had to be taken.
+
+    Hashes the files only when all their sizes are right.
+    """
     sizes = [path.stat().st_size for path in source.files]
     hashes: list[str] = []
     for entry in catalogue:
@@ -105,8 +114,8 @@ def recognise(source: Source, catalogue: Catalogue, on_bytes: OnBytes) -> Catalo
                 continue
             hashes = hashes or [hash_file(path, on_bytes) for path in source.files]
             if [file.sha256 for file in release] == hashes:
-                return entry
-    return None
+                return entry, replace(source, hashes=tuple(hashes))
+    return None, replace(source, hashes=tuple(hashes))
 
 
 def default_name(source: Source) -> str:
@@ -125,7 +134,7 @@ def default_name(source: Source) -> str:
 
 
 def place(source: Source, folder: Path, name: str, method: Method | None, on_bytes: OnBytes) -> Imported:
-    """Bring all files into our folder under a name; all of them or none.
+    """Bring all files into our folder under a name; all of them or none. Reads every byte once, for its SHA-256.
 
     method: None: a hard link, or a symbolic link where the system forbids that, or a copy from another disk.
 
@@ -141,9 +150,11 @@ def place(source: Source, folder: Path, name: str, method: Method | None, on_byt
         if method is Method.COPY:
             _check_space(source, folder, name)
         done: list[Path] = []
+        hashes = []
         try:
-            for origin, target in zip(source.files, targets, strict=True):
-                _place(origin, target, method, on_bytes)
+            for number, (origin, target) in enumerate(zip(source.files, targets, strict=True)):
+                known = source.hashes[number] if source.hashes else None
+                hashes.append(_place(origin, target, method, known, on_bytes))
                 done.append(target)
         except BaseException:  # Ctrl-C as well: half a split model is worth nothing
             for target in done:
@@ -151,34 +162,22 @@ def place(source: Source, folder: Path, name: str, method: Method | None, on_byt
             raise
     except OSError as error:
         raise CannotWrite(folder, error) from error
-    return Imported(tuple(targets), method)
+    return Imported(tuple(targets), method, tuple(hashes))
 
 
-def find_elsewhere(file: ModelFile) -> Path | None:
-    """A file of exactly this hash by name, or size and name, among what ollama and LM Studio have; not hashed yet."""
-    for store in ollama_stores():
-        blob = store / "blobs" / f"sha256-{file.sha256}"
-        if has_size(blob, file.bytes):
-            return blob
-    name = Path(file.name).name
-    for found in lm_studio_folder().glob(f"*/*/{name}"):
-        if has_size(found, file.bytes):
-            return found
-    return None
+def note_import(manifest_file: Path, name: str, imported: Imported) -> None:
+    """Write down what was brought in, so that it can be verified later.
 
-
-def ollama_stores() -> Iterator[Path]:
-    """Where ollama keeps models. Source: ollama, envconfig/config.go; its Linux service has a user of its own."""
-    explicit = os.environ.get("OLLAMA_MODELS")
-    if explicit:
-        yield Path(explicit).expanduser()
-    yield Path.home() / ".ollama" / "models"
-    yield Path("/usr/share/ollama/.ollama/models")
-
-
-def lm_studio_folder() -> Path:
-    """Where LM Studio keeps models."""
-    return Path.home() / ".lmstudio" / "models"
+    Raises:
+        CannotWrite: the manifest cannot be written.
+    """
+    stats = [path.stat() for path in imported.files]
+    files = tuple(
+        RecordedFile(path.name, stat.st_size, sha256, stat.st_mtime_ns)
+        for path, stat, sha256 in zip(imported.files, stats, imported.hashes, strict=True)
+    )
+    record = Record(name, files, shape=readable_shape(imported.files[0]))
+    change_manifest(manifest_file, lambda manifest: manifest.with_model(record))
 
 
 def _folder_error(folder: Path) -> BadUsage:
@@ -236,33 +235,38 @@ def _can_symlink(probe: Path, origin: Path) -> bool:
     return True
 
 
-def _place(origin: Path, target: Path, method: Method, on_bytes: OnBytes) -> None:
+def _place(origin: Path, target: Path, method: Method, known: str | None, on_bytes: OnBytes) -> str:
     if target.is_symlink() and not target.exists():
         target.unlink()  # its file has been taken away, by `ollama rm` for one
     if target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))  # a copy would take its place
     origin = origin.resolve()
+    if method is Method.COPY:
+        return _copy(origin, target, on_bytes)
+    sha256 = known or hash_file(origin, on_bytes)
     if method is Method.HARD_LINK:
         target.hardlink_to(origin)
-    elif method is Method.SYMLINK:
-        target.symlink_to(origin)
     else:
-        _copy(origin, target, on_bytes)
+        target.symlink_to(origin)
+    return sha256
 
 
-def _copy(origin: Path, target: Path, on_bytes: OnBytes) -> None:
-    """A copy that appears under its name once it is whole."""
+def _copy(origin: Path, target: Path, on_bytes: OnBytes) -> str:
+    """A copy that appears under its name once it is whole; the SHA-256 of what was read."""
+    digest = hashlib.sha256()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with origin.open("rb", buffering=0) as source, temporary.open("xb") as copy:
             while chunk := source.read(_CHUNK_BYTES):
                 copy.write(chunk)
+                digest.update(chunk)
                 on_bytes(len(chunk))
             copy.flush()
             os.fsync(copy.fileno())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+    return digest.hexdigest()
 
 
 def _check_space(source: Source, folder: Path, name: str) -> None:

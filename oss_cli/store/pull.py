@@ -4,15 +4,16 @@ Knows nothing of terminals: it asks no question and prints nothing. A caller loo
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from oss_cli.errors import DiskTooSmall
-from oss_cli.store.adopt import adopt
+from oss_cli.store.elsewhere import adopt
 from oss_cli.store.hub_cache import HubCache
+from oss_cli.store.locks import hold
+from oss_cli.store.manifest import Record
 from oss_cli.store.repository import Address, Listing, RemoteFile
 from oss_cli.store.transfer import FileJob, Transfer, TransferOptions, Watcher
 
@@ -25,9 +26,6 @@ class FileSource(Protocol):
 
     def sign(self, repository: str, commit: str, path: str) -> Address:
         """Where a file's bytes can be read for a while."""
-
-    def lock(self, path: Path, name: str) -> AbstractContextManager[None]:
-        """Hold the lock of one blob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,8 @@ class PulledModel:
     plan: PullPlan
     paths: tuple[Path, ...]
     """In the order of the plan's files."""
+    older: Record | None = None
+    """What its name meant before, if that is made of other bytes; it is still here, under a name of its own."""
 
 
 def plan_pull(
@@ -130,7 +130,7 @@ def run_pull(
     try:
         for file in plan.missing:
             if file not in elsewhere or not _adopt(plan, file, elsewhere[file], cache, watcher):
-                _fetch(plan, file, source, cache, transfer)
+                _fetch(plan, file, source, cache, transfer, watcher)
     finally:
         transfer.close()
     paths = tuple(cache.place(plan.repository, plan.commit, file) for file in plan.files)
@@ -164,14 +164,18 @@ def _adopt(plan: PullPlan, file: RemoteFile, found: Path, cache: HubCache, watch
     return False
 
 
-def _fetch(plan: PullPlan, file: RemoteFile, source: FileSource, cache: HubCache, transfer: Transfer) -> None:
-    cache.prepare(plan.repository, file.sha256)
+def _fetch(
+    plan: PullPlan, file: RemoteFile, source: FileSource, cache: HubCache, transfer: Transfer, watcher: Watcher
+) -> None:
     job = FileJob(
         name=file.path, bytes=file.bytes, sha256=file.sha256, partial=cache.partial(plan.repository, file.sha256),
         blob=cache.blob(plan.repository, file.sha256), again=plan.again,
     )  # fmt: skip
+    cache.prepare(plan.repository, file.sha256)
     before = cache.partial_bytes(plan.repository, file)
-    with source.lock(cache.lock(plan.repository, file.sha256), file.path):
+    waiting = f"another process is downloading {file.path}: waiting for it"
+    with hold(cache.lock(plan.repository, file.sha256), lambda: watcher.say(waiting)):
+        cache.prepare(plan.repository, file.sha256)  # once more: `oss rm` takes the folder of a repository away
         if cache.has(plan.repository, plan.commit, file):
             transfer.skip(file.bytes - before)  # another process fetched it while we waited
             return

@@ -4,22 +4,25 @@ The name is a catalogue entry's, or a repository's with what is wanted of it: "o
 "org/repo:file.gguf".
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oss_cli.catalogue import CatalogueEntry, ModelFile
-from oss_cli.errors import BadModelFile, CacheNotWritable, DownloadFailed, NotOffered
+from oss_cli.errors import BadModelFile, CacheNotWritable, CannotWrite, DownloadFailed, NotOffered
 from oss_cli.http import HttpClient
 from oss_cli.plan import ModelShape
-from oss_cli.store.gguf import GgufHeader, parse_header, shape
+from oss_cli.store.elsewhere import find_elsewhere
+from oss_cli.store.gguf import GgufHeader, parse_header, readable_shape, shape
 from oss_cli.store.hub import Hub
 from oss_cli.store.hub_cache import HubCache
-from oss_cli.store.importing import find_elsewhere
+from oss_cli.store.local import LocalStore
+from oss_cli.store.manifest import Record, RecordedFile, change_manifest
 from oss_cli.store.pull import PulledModel, PullGoal, PullPlan, check_disk, kept_bytes, plan_pull, run_pull
 from oss_cli.store.puller_request import PullRequest
 from oss_cli.store.ranges import GaveUp, NoRanges, RangeFetcher, Source
-from oss_cli.store.repository import Listing, RemoteFile, is_commit
+from oss_cli.store.repository import Listing, RemoteFile
 from oss_cli.store.selection import (
     Offer,
     choose_best,
@@ -52,10 +55,13 @@ class RatedOffer:
 class Puller:
     """Carries out one request."""
 
-    def __init__(self, request: PullRequest, hub: Hub, cache: HubCache, describe_fit: DescribeFit) -> None:
+    def __init__(
+        self, request: PullRequest, hub: Hub, cache: HubCache, store: LocalStore, describe_fit: DescribeFit
+    ) -> None:
         self._request = request
         self._hub = hub
         self._cache = cache
+        self._store = store
         self._describe_fit = describe_fit
         self._listing: Listing | None = None
         self._shapes: dict[str, ModelShape | None] = {}
@@ -92,9 +98,7 @@ class Puller:
             return plan
         files, is_main = self._update_files(request.entry) if request.update else self._entry_files(request.entry)
         assert self._listing is not None
-        is_known = find_entry_files(self._listing, request.entry) is not None
-        name = request.entry.name if is_known else f"{request.repository}:{files[0].path}"
-        return self._plan_files(files, name=name, again=request.again, is_main=is_main)
+        return self._plan_files(files, name=request.entry.name, again=request.again, is_main=is_main)
 
     def rate(self, plan: PullPlan) -> tuple[bool | None, str]:
         """Whether the model fits this computer, and a sentence about it; may read its header over the network."""
@@ -111,30 +115,51 @@ class Puller:
         check_disk(plan)
 
     def run(self, plan: PullPlan, watcher: Watcher, options: TransferOptions) -> PulledModel:
-        """Fetch it.
+        """Fetch it, and let its name mean it once all of it is here.
 
         Raises:
             DiskTooSmall: the disk fills up while the bytes come.
             CacheNotWritable: the cache's folder belongs to somebody else, or its disk is read-only.
+            CannotWrite: its name means something else, and goes on to, because our manifest cannot be written.
             DownloadFailed: it did not work; what has come is kept.
         """
+        older = self._store.record_of(plan.name)
+        record = self._record_of(plan)
+        with contextlib.suppress(CannotWrite):  # it makes `oss rm` find what has come; a pull is good without
+            change_manifest(self._store.manifest_file, lambda manifest: manifest.with_begun(record))
         self._hub.say = watcher.say
         try:
             pulled = run_pull(plan, self._hub, self._cache, watcher, options)
-            self._keep_known_names(pulled)
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or plan.folder}"
             raise CacheNotWritable(plan.folder, reason, again=plan.again) from error
-        return pulled
+        return self._note(pulled, record, older)
 
-    def _keep_known_names(self, pulled: PulledModel) -> None:
-        """A file that was renamed since the catalogue saw it is found by its old name, too, as in its old commit."""
-        entry = self._request.entry
-        if entry is None or pulled.plan.name != entry.name or not is_commit(entry.revision):
-            return
-        for known, path in zip(entry.files, pulled.paths, strict=True):
-            if path.name != Path(known.name).name:
-                self._cache.place_also(path, pulled.plan.repository, entry.revision, known.name)
+    def _record_of(self, plan: PullPlan) -> Record:
+        request = self._request
+        is_short = request.entry is None and not request.wanted
+        return Record(
+            plan.name, tuple(RecordedFile(file.path, file.bytes, file.sha256) for file in plan.files),
+            repository=plan.repository, commit=plan.commit, cache=str(self._cache.folder),
+            also=request.repository if is_short else "",
+        )  # fmt: skip
+
+    def _note(self, pulled: PulledModel, begun: Record, older: Record | None) -> PulledModel:
+        """Write down what is here now, and what became of what the name meant before."""
+        stats = [path.stat() for path in pulled.paths]
+        files = tuple(replace(file, mtime_ns=stat.st_mtime_ns) for file, stat in zip(begun.files, stats, strict=True))
+        record = replace(begun, files=files, shape=readable_shape(pulled.paths[0]))
+        replaced = older if older is not None and _differ(older, record) else None
+        try:
+            change_manifest(
+                self._store.manifest_file,
+                lambda manifest: manifest.only(self._store.is_recorded_here).with_model(record, older=replaced),
+            )
+        except CannotWrite:
+            if replaced is not None:
+                raise
+        kept = replace(replaced, name=replaced.kept_name) if replaced is not None else None
+        return replace(pulled, older=kept)
 
     def kept_bytes(self, plan: PullPlan) -> int:
         """How much of it is on this disk now."""
@@ -226,6 +251,12 @@ class _HeaderReader:
             end = min(len(self._data) + size, self._file_bytes)
             self._data += self._fetch(len(self._data), end)
         return self._data[offset:]
+
+
+def _differ(older: Record, record: Record) -> bool:
+    if "" in older.hashes:  # a cache without links does not tell the hash of what others put there
+        return older.commit != record.commit
+    return older.hashes != record.hashes
 
 
 def _scaled(known: ModelShape | None, factor: float) -> ModelShape | None:

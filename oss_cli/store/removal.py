@@ -9,14 +9,20 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from oss_cli.catalogue import CatalogueEntry
-from oss_cli.errors import CannotWrite
-from oss_cli.store.local import LocalStore, model_files
+from oss_cli.catalogue import CatalogueEntry, ModelFile
+from oss_cli.errors import BadUsage, CannotWrite
+from oss_cli.store.cached import entry_of
+from oss_cli.store.local import LocalStore
+from oss_cli.store.locks import LockHeld, hold_at_once
+from oss_cli.store.manifest import Manifest
+from oss_cli.store.model_files import has_size, model_files
+from oss_cli.store.repository import is_sha256
 
-_PARTIAL_SUFFIXES = (".incomplete", ".downloadInProgress")
+PARTIAL_SUFFIXES = (".incomplete", ".downloadInProgress")
 """Of downloads that were broken off: huggingface_hub's and ours, llama.cpp's."""
 
 
@@ -24,6 +30,7 @@ _PARTIAL_SUFFIXES = (".incomplete", ".downloadInProgress")
 class Removal:
     """What removing a model means."""
 
+    name: str
     files: list[Path] = field(default_factory=list)
     """The model's files as people know them: links in a snapshot, files in our folder."""
     blobs: list[Path] = field(default_factory=list)
@@ -31,8 +38,10 @@ class Removal:
     freed_bytes: int = 0
     shared: list[Path] = field(default_factory=list)
     """Files whose bytes stay, because something else on this disk is made of them too."""
-    repository: Path | None = None
-    """The folder in the Hugging Face cache that is to be tidied afterwards."""
+    repositories: set[Path] = field(default_factory=set)
+    """The folders in the Hugging Face cache that are to be tidied afterwards."""
+    locks: list[Path] = field(default_factory=list)
+    """What a process holds that makes one of the blobs."""
 
     @property
     def is_empty(self) -> bool:
@@ -41,15 +50,18 @@ class Removal:
 
 
 def plan_removal(store: LocalStore, name: str, entry: CatalogueEntry | None) -> Removal:
-    """All of a model that can be removed: in our folder and in the Hugging Face cache, whole or in part."""
-    removal = Removal()
+    """All of a model that can be removed: in our folder and in the Hugging Face cache, whole or in part.
+
+    name: the model's own, no alias; entry: what it is made of, as far as that is known.
+    """
+    removal = Removal(name)
     own = store.find_own(name)
-    if own is None and entry is not None:
-        own = store.find_own(entry.name)
     removal.files += model_files(own) if own is not None else ()
-    folder = store.repository_folder(entry) if entry is not None else None
-    if entry is not None and folder is not None and folder.is_dir():
-        _plan_repository(removal, folder, entry)
+    begun = store.begun(name)
+    for one in (entry, entry_of(begun) if begun is not None else None):
+        folder = store.repository_folder(one) if one is not None else None
+        if one is not None and folder is not None and folder.is_dir():
+            _plan_repository(removal, folder, one, store.manifest)
     _weigh(removal)
     return removal
 
@@ -58,8 +70,41 @@ def remove(removal: Removal) -> None:
     """Do it. Links go first: what is broken off halfway leaves bytes without a name, never a name without bytes.
 
     Raises:
+        BadUsage: a process is downloading some of it.
         CannotWrite: the system refuses; what went before is gone.
     """
+    with ExitStack() as held:
+        for lock in removal.locks:
+            _hold(lock, removal.name, held)
+        _take_away(removal)
+    for repository in removal.repositories:
+        _tidy(repository)
+
+
+def check_idle(removal: Removal) -> None:
+    """Make sure that nobody is downloading what is to go; `remove` does so, too, but a question may come before it.
+
+    Raises:
+        BadUsage: a process is.
+    """
+    with ExitStack() as held:
+        for lock in removal.locks:
+            if lock.exists():
+                _hold(lock, removal.name, held)
+
+
+def _hold(lock: Path, name: str, held: ExitStack) -> None:
+    try:
+        held.enter_context(hold_at_once(lock))
+    except LockHeld as error:
+        cause = "another process is downloading it"
+        hint = f"let that end, or stop it, then: oss rm {name}"
+        raise BadUsage(f"{name} cannot be removed now", cause=cause, hint=hint) from error
+    except OSError as error:
+        raise CannotWrite(lock, error) from error
+
+
+def _take_away(removal: Removal) -> None:
     for path in (*removal.files, *removal.blobs):
         try:
             path.unlink(missing_ok=True)
@@ -68,8 +113,6 @@ def remove(removal: Removal) -> None:
     for path in removal.blobs:
         if path.parent.parent.name == "blobs":  # of the cache-wide store: what lists those that use it goes too
             path.with_name(f"{path.name}.refs").unlink(missing_ok=True)
-    if removal.repository is not None:
-        _tidy(removal.repository)
 
 
 def _weigh(removal: Removal) -> None:
@@ -89,32 +132,65 @@ def _weigh(removal: Removal) -> None:
             removal.shared += paths
 
 
-def _plan_repository(removal: Removal, folder: Path, entry: CatalogueEntry) -> None:
-    released = [file for release in (entry.files, *(older.files for older in entry.also)) for file in release]
-    others = set()
-    for path, blob, is_ours in _links(folder, {file.name for file in released}, {file.sha256 for file in released}):
-        if is_ours:
-            removal.files.append(path)
-        elif blob is not None:
+def _plan_repository(removal: Removal, folder: Path, entry: CatalogueEntry, manifest: Manifest) -> None:
+    owner = _Owner(folder, entry, manifest)
+    others, ours = set(), []
+    for path in _snapshot_files(folder):
+        if owner.is_ours(path):
+            ours.append(path)
+        elif (blob := _blob_of(path)) is not None:
             others.add(blob)
+    removal.files += (path for path in ours if path not in removal.files)
     # Where there are no links, the file in the snapshot is the bytes themselves, and has no blob.
-    blobs = [blob for path in removal.files if folder in path.parents and (blob := _blob_of(path)) is not None]
-    for file in released:
-        blobs += [folder / "blobs" / file.sha256, *_partials(folder, file.sha256)]
+    blobs = [blob for path in ours if (blob := _blob_of(path)) is not None]
+    for sha256 in sorted(owner.hashes - owner.foreign - {""}):
+        found = [folder / "blobs" / sha256, *_partials(folder, sha256)]
+        lock = folder.parent / ".locks" / folder.name / f"{sha256}.lock"
+        if lock.exists() or any(path.exists() for path in found):
+            removal.locks.append(lock)
+        blobs += found
     for blob in dict.fromkeys(blobs):
-        if blob.exists() and blob not in others:
+        if blob.exists() and blob not in others and blob not in removal.blobs:
             _plan_blob(removal, blob, folder)
     if removal.files or removal.blobs:
-        removal.repository = folder
+        removal.repositories.add(folder)
 
 
-def _links(folder: Path, names: set[str], hashes: set[str]) -> Iterator[tuple[Path, Path | None, bool]]:
-    """Every file of every snapshot, its blob, and whether it is one of the model's."""
-    for snapshot in (folder / "snapshots").glob("*"):
-        for path in _files_in(snapshot):
-            blob = _blob_of(path)
-            is_ours = path.relative_to(snapshot).as_posix() in names or (blob is not None and blob.name in hashes)
-            yield path, blob, is_ours
+class _Owner:
+    """Tells which files of a repository are the model's that is to go."""
+
+    def __init__(self, folder: Path, entry: CatalogueEntry, manifest: Manifest) -> None:
+        self._snapshots = folder / "snapshots"
+        self._commit = entry.revision
+        self._files = {file.name: file for files in _releases(entry) for file in files}
+        self.hashes = {file.sha256 for files in _releases(entry) for file in files}
+        records = [one for one in manifest.models.values() if one.repository == entry.repository]
+        # What is made of the same bytes only is the same model under another name.
+        others = [one for one in records if not one.hashes <= self.hashes]
+        self.foreign = {file.sha256 for one in others for file in one.files} & self.hashes
+        """Bytes that another model needs as well."""
+        self._foreign_commits = {one.commit for one in others}
+        self._recorded = {(one.commit, file.path): file.sha256 for one in records for file in one.files}
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether a snapshot's file, or link, is the model's: by its hash; by name and size where nobody knows that."""
+        inside = path.relative_to(self._snapshots)
+        commit, name = inside.parts[0], "/".join(inside.parts[1:])
+        blob = _blob_of(path)
+        sha256 = blob.name if blob is not None and is_sha256(blob.name) else self._recorded.get((commit, name), "")
+        if sha256:
+            is_needed = sha256 in self.foreign and (commit != self._commit or commit in self._foreign_commits)
+            return sha256 in self.hashes and not is_needed
+        known = self._files.get(name)
+        return known is not None and (has_size(path, known.bytes) or not path.exists())
+
+
+def _releases(entry: CatalogueEntry) -> tuple[tuple[ModelFile, ...], ...]:
+    return (entry.files, *(older.files for older in entry.also))
+
+
+def _snapshot_files(folder: Path) -> Iterator[Path]:
+    return (path for snapshot in (folder / "snapshots").glob("*") for path in _files_in(snapshot))
 
 
 def _plan_blob(removal: Removal, blob: Path, folder: Path) -> None:
@@ -169,5 +245,5 @@ def _target(link: Path) -> Path:
 
 
 def _partials(folder: Path, sha256: str) -> Iterator[Path]:
-    for suffix in _PARTIAL_SUFFIXES:
+    for suffix in PARTIAL_SUFFIXES:
         yield from (folder / "blobs").glob(f"{sha256}*{suffix}")

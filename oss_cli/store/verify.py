@@ -9,7 +9,8 @@ from pathlib import Path
 from oss_cli.catalogue import CatalogueEntry
 from oss_cli.errors import BadModelFile
 from oss_cli.store.gguf import read_header
-from oss_cli.store.local import InstalledModel, model_files
+from oss_cli.store.installed import InstalledModel
+from oss_cli.store.model_files import model_files
 
 # 1 MiB: as fast as larger ones, and a Ctrl-C is noticed at once.
 _CHUNK_BYTES = 1 << 20
@@ -59,9 +60,12 @@ def hash_file(path: Path, on_bytes: Callable[[int], None] = lambda count: None) 
 
 
 def known_hashes(model: InstalledModel) -> list[tuple[Path, str | None]]:
-    """Every file of a model and its SHA-256 as it was published, where that is known."""
+    """Every file of a model and its SHA-256, where that is known: as it was published, or when it was brought here."""
     files = model_files(model.path)
     published = _published(model.entry, files) if model.entry is not None else {}
+    if model.record is not None:
+        recorded = {Path(file.path).name: file.sha256 for file in model.record.files}
+        published = {path: recorded[path.name] for path in files if path.name in recorded} | published
     return [(path, published.get(path) or _hash_in_link(path)) for path in files]
 
 

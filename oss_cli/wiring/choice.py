@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oss_cli.errors import BadModelFile, NotDownloaded, UnknownModel
+from oss_cli.errors import BadModelFile, BadUsage, NotDownloaded, UnknownModel
 from oss_cli.paths import find_paths
 from oss_cli.wiring.machine import may_fit, this_machine, weights_bytes
 from oss_cli.wiring.settings import fetch_hint, missing_cause, open_catalogue, open_store
@@ -110,10 +110,11 @@ def choose_model(name: str | None) -> ModelChoice:
 
     Raises:
         UnknownModel: nothing is called that.
-        NotDownloaded: it is known, but not here.
+        NotDownloaded: it is known, or a repository's, but not here.
+        BadUsage: a repository's name, of which several models are here.
         BadModelFile: the path leads to no file.
     """
-    from oss_cli.store.local import own_name
+    from oss_cli.store.model_files import own_name
 
     catalogue = open_catalogue()
     store = open_store(catalogue)
@@ -124,14 +125,35 @@ def choose_model(name: str | None) -> ModelChoice:
         return ModelChoice(own_name(own), own, catalogue.find(name))
     entry = catalogue.find(name)
     if entry is not None:
-        path = store.find(entry)
-        if path is None:
+        model = store.locate(entry)
+        if model is None:
             raise NotDownloaded(entry.name, cause=missing_cause(entry), hint=fetch_hint(entry))
-        return ModelChoice(entry.name, path, entry)
-    cached = None if _leads_somewhere(name) else store.find_cached(name)
-    if cached is not None:
-        return ModelChoice(cached.name, cached.path)
+        return ModelChoice(model.name, model.path, model.entry)
+    if not _leads_somewhere(name):
+        model = store.find_cached(name)
+        if model is not None:
+            return ModelChoice(model.name, model.path, model.entry)
+        _check_repository(name, store)
     return _choose_path(name, catalogue)
+
+
+def _check_repository(name: str, store: "LocalStore") -> None:
+    """Raise the error for the name of a repository of which nothing is here, or several models are.
+
+    Raises:
+        NotDownloaded: nothing is.
+        BadUsage: it is not clear which is meant.
+    """
+    from oss_cli.store.puller_request import parse_repository
+
+    asked = parse_repository(name)
+    if asked is None or name.lower().endswith(".gguf"):
+        return
+    here = store.cached_names(asked[0])
+    if here and not asked[1]:
+        raise BadUsage(f"{name} has several models here", cause="\n".join(here), hint=f"name one of them: {here[0]}")
+    cause = f"of {asked[0]} there is\n" + "\n".join(here) if here else "there is no such file or folder either"
+    raise NotDownloaded(name, cause=cause, hint=f"oss pull {shlex.quote(name)}")
 
 
 def _choose_path(name: str, catalogue: "Catalogue") -> ModelChoice:
@@ -150,13 +172,16 @@ def _choose_path(name: str, catalogue: "Catalogue") -> ModelChoice:
 def _choose_installed(store: "LocalStore") -> ModelChoice:
     """The largest model that fits; the starter is the smallest, and so comes last by itself."""
     from oss_cli.store.local import Origin
+    from oss_cli.store.manifest import kept_from
 
     machine = this_machine()
     fitting = [
         (weights_bytes(model.path), model)
         for model in store.installed()
-        # What other programs have cached may be no chat model at all.
-        if (model.entry is not None or model.origin is not Origin.HUB_CACHE) and may_fit(model, machine)
+        # What other programs have cached may be no chat model at all; what an update kept is there to be gone back to.
+        if kept_from(model.name) is None
+        and (model.entry is not None or model.origin is not Origin.HUB_CACHE)
+        and may_fit(model, machine)
     ]
     if not fitting:
         raise NotDownloaded(
@@ -176,12 +201,9 @@ def shape_of(choice: ModelChoice) -> "ModelShape | None":
         sizes = {sum(file.bytes for file in files) for files in (entry.files, *(old.files for old in entry.also))}
         if weights_bytes(choice.path) in sizes:
             return entry.shape
-    from oss_cli.store.gguf import read_model, shape
+    from oss_cli.store.gguf import readable_shape
 
-    try:
-        return shape(read_model(choice.path))
-    except BadModelFile:
-        return None  # llama.cpp refuses it in its turn, or knows more than we do
+    return readable_shape(choice.path)  # None: llama.cpp refuses it in its turn, or knows more than we do
 
 
 def explain_bad_file(path: Path) -> None:

@@ -19,7 +19,6 @@ from oss_cli.wiring.settings import (
 )
 
 if TYPE_CHECKING:
-    from oss_cli.catalogue import Catalogue
     from oss_cli.plan import ModelShape
     from oss_cli.store.hub_cache import HubCache
     from oss_cli.store.puller import DescribeFit, Puller
@@ -71,29 +70,19 @@ def find_here(name: str) -> Path | None:
         UnknownModel: it is neither a known model nor a repository's name.
         BadUsage: it is known, but not to be had from the Hub.
     """
-    catalogue = open_catalogue()
-    entry = catalogue.find(name)
-    if entry is None:
-        return _find_repository_here(name, catalogue)
-    path = open_store(catalogue).find(entry)
-    if path is None and entry.repository is None:
-        raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
-    return path
-
-
-def _find_repository_here(name: str, catalogue: "Catalogue") -> Path | None:
     from oss_cli.store.puller_request import parse_repository
-    from oss_cli.store.selection import find_here as find
 
+    catalogue = open_catalogue()
+    store = open_store(catalogue)
+    entry = catalogue.find(name)
     asked = parse_repository(name)
-    if asked is None:
+    if entry is None and asked is None and store.named(name) is None:
         raise UnknownModel(name, nearest=catalogue.nearest(name), hint="oss list, or oss pull ORGANISATION/REPOSITORY")
-    cache = _open_hub_cache()
-    listing = cache.read_main(asked[0])
-    offer = find(listing, asked[1]) if listing is not None else None
-    if listing is None or offer is None:
-        return None
-    return cache.snapshot(listing.repository, listing.commit) / offer.files[0].path
+    text = name if entry is not None or asked is None else ":".join(part for part in asked if part)
+    model = store.named(text)
+    if model is None and entry is not None and entry.repository is None:
+        raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
+    return model.path if model is not None else None
 
 
 def _open_hub_cache() -> "HubCache":
@@ -109,14 +98,26 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
 
     Raises:
         NotDownloaded: the network is forbidden.
-        BadUsage: the model is not on the Hub.
+        BadUsage: the model is not on the Hub, or its name means a file of our own folder.
+        UnknownModel: it is neither a known model nor a repository's name.
     """
     from oss_cli.store.puller_request import PullRequest, parse_repository
 
-    entry = open_catalogue().find(name)
+    catalogue = open_catalogue()
+    store = open_store(catalogue)
+    entry = catalogue.find(name)
     if entry is not None and entry.repository is None:
         raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
-    repository, wanted = (entry.repository or "", "") if entry is not None else parse_repository(name) or ("", "")
+    asked = (entry.repository or "", "") if entry is not None else parse_repository(name)
+    if asked is None:
+        raise UnknownModel(name, nearest=catalogue.nearest(name), hint="oss list, or oss pull ORGANISATION/REPOSITORY")
+    own = store.find_own(entry.name) if entry is not None and update else None
+    if own is not None:
+        cause = f"{own} goes first: the name would not mean what is fetched"
+        raise BadUsage(
+            f"{name} is a file of the models folder", cause=cause, hint=f"oss rm {name} && oss pull {name} --update"
+        )
+    repository, wanted = asked
     request = PullRequest(name, repository, wanted, entry, update)
     forbidden = find_offline_switch()
     if forbidden is not None:
@@ -127,7 +128,7 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
     from oss_cli.store.puller import Puller
 
     hub = Hub(hub_endpoint(), token=find_token(), again=request.again, say=say)
-    return Puller(request, hub, _open_hub_cache(), rate or describe_fit)
+    return Puller(request, hub, _open_hub_cache(), store, rate or describe_fit)
 
 
 def transfer_options() -> "TransferOptions":

@@ -20,8 +20,8 @@ _LARGEST_SHARE = 0.9
 """Of the memory: larger files are not chosen unasked."""
 
 
-def known_fits() -> "Callable[[CatalogueEntry], str]":
-    """Tells of a model whether it fits on the known machine.
+def known_fits() -> "Callable[[ModelShape | None], str]":
+    """Tells whether a model of some shape fits on the known machine.
 
     What it tells is empty where there was no probe yet, or the model's shape is not known. Loads no llama.cpp.
     """
@@ -29,9 +29,9 @@ def known_fits() -> "Callable[[CatalogueEntry], str]":
     from oss_cli.machine.record import read_record
 
     if _other_machine() is None and read_record(find_paths().probe_file) is None:
-        return lambda entry: ""
+        return lambda shape: ""
     machine = known_machine()
-    return lambda entry: str(fit(entry.shape, machine).verdict) if entry.shape is not None else ""
+    return lambda shape: str(fit(shape, machine).verdict) if shape is not None else ""
 
 
 def memory_table(shape: "ModelShape") -> "list[Fit]":
@@ -77,7 +77,7 @@ def next_best_model(than: "ModelShape | None") -> "CatalogueEntry | None":
     limit = than.tensor_bytes if than is not None else sys.maxsize
     best, best_rank = None, (False, False, 0)
     for entry in catalogue:
-        if entry.shape is None or entry.shape.tensor_bytes >= limit or not _fits(entry, machine, easily=True):
+        if entry.shape is None or entry.shape.tensor_bytes >= limit or not _fits(entry.shape, machine, easily=True):
             continue
         is_family = than is not None and entry.shape.architecture == than.architecture
         # The starter is there for a first try; it is no answer to somebody who wants a large model.
@@ -163,8 +163,8 @@ def note_gpus(machine: "Machine") -> None:
 
 def may_fit(model: "InstalledModel", machine: "Machine") -> bool:
     """Whether a model fits; of one that the catalogue does not know, its size alone counts."""
-    if model.entry is not None and model.entry.shape is not None:
-        return _fits(model.entry, machine)
+    if model.shape is not None:
+        return _fits(model.shape, machine)
     return _begins_as_gguf(model.path) and weights_bytes(model.path) <= machine.total_ram_bytes * _LARGEST_SHARE
 
 
@@ -177,13 +177,11 @@ def _begins_as_gguf(path: Path) -> bool:
         return False
 
 
-def _fits(entry: "CatalogueEntry", machine: "Machine", *, easily: bool = False) -> bool:
+def _fits(shape: "ModelShape", machine: "Machine", *, easily: bool = False) -> bool:
     from oss_cli.machine.fit import fit
     from oss_cli.plan import Verdict
 
-    if entry.shape is None:
-        return False
-    verdict = fit(entry.shape, machine).verdict
+    verdict = fit(shape, machine).verdict
     return verdict is Verdict.FITS or (verdict is Verdict.SLOW and not easily)
 
 

@@ -54,7 +54,7 @@ OWNERS = {
     "prompt_toolkit": "repl.prompt",
     "llama_cpp": "engine.llama",
     "huggingface_hub": "store.hub",
-    "filelock": "store.hub",
+    "filelock": "store.locks",
     "httpx2": "http",
     "jinja2": "prompts.template",
     "platformdirs": "paths",

@@ -8,7 +8,8 @@ import pytest
 from oss_cli.catalogue import load_catalogue
 from oss_cli.catalogue.entries import ModelFile
 from oss_cli.errors import BadModelFile, BadUsage, CannotWrite
-from oss_cli.store.importing import Method, default_name, examine, find_elsewhere, place, recognise
+from oss_cli.store.elsewhere import find_elsewhere
+from oss_cli.store.importing import Method, default_name, examine, place, recognise
 from tests.store.installed_models import add_to_catalogue, sha256, small_model, split_model
 
 
@@ -84,17 +85,18 @@ def test_a_known_model_is_recognised_by_its_bytes(tmp_path: Path) -> None:
     model = small_model(tmp_path, "whatever.gguf")
     add_to_catalogue(tmp_path, "tiny", [model])
     catalogue = load_catalogue(tmp_path / "models.toml")
-    entry = recognise(examine(model), catalogue, nothing)
+    entry, source = recognise(examine(model), catalogue, nothing)
+    assert source.hashes == (sha256(model),)
     assert entry is not None and entry.name == "tiny"
     data = bytearray(model.read_bytes())
     data[-1] ^= 1
     model.write_bytes(data)
-    assert recognise(examine(model), catalogue, nothing) is None
+    assert recognise(examine(model), catalogue, nothing)[0] is None
 
 
 def test_files_without_a_known_size_are_not_even_hashed(tmp_path: Path) -> None:
     counted: list[int] = []
-    assert recognise(examine(small_model(tmp_path)), load_catalogue(None), counted.append) is None
+    assert recognise(examine(small_model(tmp_path)), load_catalogue(None), counted.append)[0] is None
     assert counted == []
 
 

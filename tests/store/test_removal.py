@@ -59,6 +59,7 @@ def test_another_file_of_the_snapshot_stays_and_the_cache_is_sound(tmp_path: Pat
     assert take_away("tiny").freed_bytes == model.stat().st_size
     place = "models--org--tiny-GGUF"
     assert hub.left() == [
+        f".locks/{place}/{sha256(model)}.lock",
         f"{place}/blobs/{sha256(readme)}",
         f"{place}/refs/main",
         f"{place}/snapshots/{'1' * 40}/README.md",

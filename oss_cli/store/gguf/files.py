@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from oss_cli.errors import BadModelFile
+from oss_cli.plan import ModelShape
 from oss_cli.store.gguf.header import MAGIC, GgufHeader, parse_header
+from oss_cli.store.gguf.shape import shape
 
 # What people have instead of a model, by how it begins.
 _LOOKALIKES: tuple[tuple[re.Pattern[bytes], str], ...] = (
@@ -72,6 +74,14 @@ def read_model(path: Path) -> GgufHeader:
         cause = f"its parts hold {len(joined.tensors):,} tensors, the first one's header says {expected:,}"
         raise BadModelFile(path, "is damaged", cause=cause)
     return joined
+
+
+def readable_shape(path: Path) -> ModelShape | None:
+    """A model's shape, out of the headers of all its parts; None where they do not tell it."""
+    try:
+        return shape(read_model(path))
+    except BadModelFile:
+        return None
 
 
 def shard_paths(path: Path, header: GgufHeader) -> tuple[Path, ...]:

@@ -1,0 +1,47 @@
+"""The files that make up one model: a GGUF, or all parts of a split one, by their names. Reads no content."""
+
+import glob
+import re
+from pathlib import Path
+
+_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")  # llama.cpp, llama_split_path
+
+
+def own_name(path: Path) -> str:
+    """What a file of our models folder is called: without `.gguf`, and without the number of its part."""
+    part = _PART.fullmatch(path.name)
+    return part[1] if part else path.stem
+
+
+def model_files(path: Path) -> tuple[Path, ...]:
+    """All files of a model: of a split one, the parts that are here, in order."""
+    return tuple(sorted(_parts(path)))
+
+
+def model_bytes(path: Path) -> int:
+    """Size of a model's file on disk, all parts of a split one together; 0 for what is not there."""
+    return sum(part.stat().st_size for part in _parts(path) if part.is_file())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether it is a model's file, or the first part of a split one whose parts are all here."""
+    part = _PART.fullmatch(path.name)
+    if part is None:
+        return path.is_file()
+    return int(part[2]) == 1 and sum(found.is_file() for found in _parts(path)) == int(part[3])
+
+
+def has_size(path: Path, expected_bytes: int) -> bool:
+    """Whether a file is there in that size."""
+    try:
+        return path.stat().st_size == expected_bytes
+    except OSError:
+        return False
+
+
+def _parts(first: Path) -> list[Path]:
+    """The parts that are here of the split model that a file begins; else the file itself."""
+    part = _PART.fullmatch(first.name)
+    if part is None or int(part[2]) != 1:
+        return [first]
+    return list(first.parent.glob(f"{glob.escape(part[1])}-[0-9][0-9][0-9][0-9][0-9]-of-{part[3]}.gguf"))
