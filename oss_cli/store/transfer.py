@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from oss_cli.errors import DiskTooSmall, DownloadStopped, WrongBytes
-from oss_cli.http import HttpClient
+from oss_cli.http import READ_TIMEOUT_S, HttpClient
 from oss_cli.store.ranges import GIVE_UP_S, GaveUp, NoRanges, RangeFetcher, Source
 from oss_cli.store.repository import Address
 from oss_cli.store.window import OrderedWindow
@@ -59,6 +59,7 @@ class TransferOptions:
     """Memory for ranges that came before their turn; also the most that is ever lost."""
     workers: int = 8
     give_up_s: float = GIVE_UP_S
+    """Without a single byte."""
     first_pause_s: float = 0.5
 
 
@@ -68,7 +69,7 @@ class Transfer:
     def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
         self._options = options
         self._watcher = watcher
-        self._client = HttpClient(options.workers)
+        self._client = HttpClient(options.workers, read_timeout_s=min(READ_TIMEOUT_S, options.give_up_s))
 
     def close(self) -> None:
         """Let the connections go."""

@@ -132,20 +132,26 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
 
 
 def transfer_options() -> "TransferOptions":
-    """How to fetch: OSS_DOWNLOAD_WINDOW_MIB of memory, 128 if it is not set.
+    """How to fetch: OSS_DOWNLOAD_WINDOW_MIB of memory, and OSS_DOWNLOAD_PATIENCE_S without a byte before giving up.
 
     Raises:
-        BadSettings: it is no number of MiB.
+        BadSettings: one of them is no such number.
     """
     from oss_cli.store.transfer import TransferOptions
 
-    name = "OSS_DOWNLOAD_WINDOW_MIB"
-    text = os.environ.get(name)
+    usual = TransferOptions()
+    window_mib = _read_number("OSS_DOWNLOAD_WINDOW_MIB", usual.window_bytes >> 20)
+    patience_s = _read_number("OSS_DOWNLOAD_PATIENCE_S", int(usual.give_up_s))
+    return TransferOptions(window_bytes=window_mib << 20, give_up_s=patience_s)
+
+
+def _read_number(variable: str, usual: int) -> int:
+    text = os.environ.get(variable)
     if not text:
-        return TransferOptions()
-    if not text.isdigit() or not 1 <= int(text) <= 65_536:
-        raise BadSettings(f"{name} cannot be {text!r}", cause="it must be a whole number from 1 to 65536")
-    return TransferOptions(window_bytes=int(text) << 20)
+        return usual
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65_536):
+        raise BadSettings(f"{variable} cannot be {text!r}", cause="it must be a whole number from 1 to 65536")
+    return int(text)
 
 
 def hub_endpoint() -> str:

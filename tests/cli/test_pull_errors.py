@@ -1,7 +1,11 @@
 """Every way in which `oss pull` fails, by its whole text."""
 
+import re
+import resource
 import socket
 import time
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,7 @@ import pytest
 from tests.cli.pulling import NAME, error_of
 from tests.fakes.fake_hub import GOOD_TOKEN, TOKEN_WITHOUT_ACCESS, FakeHub, Fault, StoredFile
 from tests.harness import Result, run_oss
-from tests.store.noise import noise
+from tests.store.noise import MIB, noise
 
 ERRORS = {
     "missing": (
@@ -42,6 +46,20 @@ ERRORS = {
         "error: {endpoint} refuses us\n"
         "  HTTP 403: out of order\n"
         "hint: hf auth login && oss pull org/model-GGUF\n",
+    ),
+    "503 for ever": (
+        [Fault("status", code=503)], None,
+        "error: {endpoint} cannot serve us now\n"
+        "  HTTP 503, four times in a row\n"
+        "hint: try again later: oss pull org/model-GGUF\n",
+    ),
+    "a token that is not valid": (
+        [], "hf_mistyped",
+        "(your Hugging Face token is not valid: going on without it (hf auth login replaces it))\n"
+        "error: org/model-GGUF is not on {endpoint}\n"
+        "  HTTP 401: it does not exist, or it is private\n"
+        "hint: check its name at {endpoint}/org/model-GGUF; if it is private: "
+        "hf auth login && oss pull org/model-GGUF\n",
     ),
     "teapot": (
         [Fault("status", code=418)], None,
@@ -87,6 +105,142 @@ def test_a_gated_repository(
     hint = hint.format(page=f"{hub.endpoint}/{NAME}")
     assert error_of(result) == f"error: org/model-GGUF is gated\n  {cause}\nhint: {hint}\n"
     assert result.status == 6
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [
+        (
+            None,
+            "error: org/model-GGUF is not on {endpoint}\n"
+            "  HTTP 401: it does not exist, or it is private\n"
+            "hint: check its name at {endpoint}/org/model-GGUF; if it is private: "
+            "hf auth login && oss pull org/model-GGUF\n",
+        ),
+        (
+            TOKEN_WITHOUT_ACCESS,
+            "error: org/model-GGUF is not on {endpoint}\n"
+            "  HTTP 404: it does not exist, or your token may not see it\n"
+            "hint: check its name at {endpoint}/org/model-GGUF\n",
+        ),
+    ],
+)
+def test_a_private_repository(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, token: str | None, text: str) -> None:
+    hub.add_repository(NAME, is_private=True).add("model-Q8_0.gguf", noise(1000))
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    assert run_oss("pull", NAME) == Result("", text.format(endpoint=hub.endpoint), 6)
+
+
+# The first request is for the header.
+STOPS = {
+    "rate limit": (
+        "file", Fault("status", skip=1, code=429, headers={"Retry-After": "3600"}),
+        "HTTP 429; the server asks us to wait 3600 s",
+    ),
+    "503 for ever": (
+        "file", Fault("status", skip=1, code=503),
+        "no byte came for 1 s; the last answer was: HTTP 503",
+    ),
+    "a hub that signs no address": (
+        "sign", Fault("status", skip=1, code=503),
+        "no byte came for 1 s; the last answer was: the Hub answered 503",
+    ),
+    "stall": (
+        "file", Fault("stall", skip=1, seconds=60),
+        "no byte came for 1 s; the last answer was: the connection is open, but nothing comes",
+    ),
+    "a copy that is too short": (
+        "file", Fault("short", skip=1, after=5),
+        "the server's copy has 1,048,571 bytes, the Hub says 1,048,576",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_a_download_that_stops(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("OSS_DOWNLOAD_PATIENCE_S", "1")
+    hub.add_repository(NAME).add("model-Q8_0.gguf", noise(MIB))
+    part, fault, cause = STOPS[name]
+    hub.add_fault(part, replace(fault))
+    result = run_oss("pull", NAME)
+    assert (result.stdout, error_of(result), result.status) == (
+        "",
+        "error: the download of model-Q8_0.gguf stopped\n"
+        f"  {cause}\n"
+        "  0 kB of 1 MB are kept\n"
+        "hint: to go on from there: oss pull org/model-GGUF:Q8_0\n",
+        6,
+    )
+
+
+def test_bytes_that_are_wrong_twice(hub: FakeHub, tmp_path: Path) -> None:
+    data = noise(MIB)
+    file = hub.add_repository(NAME).add("model-Q8_0.gguf", data)
+    hub.add_fault("file", Fault("corrupt", after=700_000))
+    found = sha256(data[:700_000] + bytes([data[700_000] ^ 1]) + data[700_001:]).hexdigest()
+    result = run_oss("pull", NAME)
+    assert (result.stdout, result.status) == ("", 6)
+    assert result.stderr[result.stderr.index("(model") :] == (
+        "(model-Q8_0.gguf arrived damaged: fetching it once more)\n"
+        "error: model-Q8_0.gguf arrived damaged\n"
+        f"  its SHA-256 should be {file.sha256}\n"
+        f"  but what came twice has {found}; it was thrown away\n"
+        "hint: try another network or mirror, then: oss pull org/model-GGUF:Q8_0\n"
+    )
+    assert not list(tmp_path.glob("hugging-face/hub/*/blobs/*"))
+
+
+def test_a_disk_that_fills_up_on_the_way(hub: FakeHub, tmp_path: Path) -> None:
+    hub.add_repository(NAME).add("model-Q8_0.gguf", noise(8 * MIB))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, limits[1]))
+    try:
+        result = run_oss("pull", NAME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (result.stdout, result.status) == ("", 6)
+    assert re.sub(r", [\d.]+ [kMG]B are free", ", N are free", error_of(result)) == (
+        "error: the disk is too small for this download\n"
+        f"  3 MB are still to come, N are free in {tmp_path}/hugging-face/hub/models--org--model-GGUF/blobs\n"
+        "hint: free some space, or set HF_HOME to a folder on another disk, then: oss pull org/model-GGUF:Q8_0\n"
+    )
+    partial = next(tmp_path.glob("hugging-face/hub/*/blobs/*.incomplete"))
+    assert partial.read_bytes() == noise(8 * MIB)[:5_000_000]
+
+
+def test_mirrors_that_leave_the_hubs_headers_out_do_as_well(hub: FakeHub) -> None:
+    hub.add_repository(NAME).add("model-Q8_0.gguf", noise(1000))
+    hub.add_fault("sign", Fault("bare"))
+    result = run_oss("pull", NAME)
+    assert (result.status, Path(result.stdout.strip()).read_bytes()) == (0, noise(1000))
+
+
+def test_a_mirror_that_names_no_commit(hub: FakeHub) -> None:
+    hub.add_repository(NAME).add("model-Q8_0.gguf", noise(1000))
+    hub.add_fault("api", Fault("headless"))
+    assert run_oss("pull", NAME) == Result(
+        "",
+        f"error: {hub.endpoint} cannot serve us now\n"
+        "  it names no commit for org/model-GGUF\n"
+        "hint: try again later: oss pull org/model-GGUF\n",
+        6,
+    )
+
+
+def test_a_file_that_went_between_the_listing_and_the_download(hub: FakeHub) -> None:
+    repository = hub.add_repository(NAME)
+    repository.add("model-Q8_0.gguf", noise(1000))
+    commit = repository.commit
+    hub.add_fault("sign", Fault("gone"))
+    result = run_oss("pull", NAME)
+    assert (result.stdout, error_of(result), result.status) == (
+        "",
+        "error: org/model-GGUF has no file model-Q8_0.gguf\n"
+        f"  at commit {commit[:12]}\n"
+        "hint: oss pull org/model-GGUF:Q8_0\n",
+        6,
+    )
 
 
 def test_no_network_is_told_in_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,8 +34,10 @@ class Fault:
     norange    send the whole file, whatever is asked for
     hang       take the request and answer nothing for `seconds`
     nonsense   answer with a page of HTML
+    headless   (api) name no commit, as some mirrors do
     bare       (sign) leave out the Hub's own headers, as some mirrors do
     direct     (sign) send the bytes from here, no second origin, as some mirrors do
+    gone       (sign) say that there is no such file
     xet        (sign) speak of Xet
     """
 

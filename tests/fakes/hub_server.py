@@ -209,7 +209,8 @@ class HubHandler(_Handler):
         return None
 
     def _list(self, name: str, revision: str) -> None:
-        if self.is_broken("api", self.hub.take_fault("api", name)):
+        fault = self.hub.take_fault("api", name)
+        if self.is_broken("api", fault):
             return
         repository = self._find(name, revision, is_listing=True)
         if repository is None:
@@ -219,6 +220,8 @@ class HubHandler(_Handler):
             lfs = {"lfs": {"sha256": file.sha256, "size": file.bytes, "pointerSize": 135}} if file.is_large else {}
             siblings.append({"rfilename": file.path, "size": file.bytes, "blobId": file.git_id, **lfs})
         about = {"id": name, "modelId": name, "sha": repository.commit, "tags": ["gguf"], "siblings": siblings}
+        if fault is not None and fault.kind == "headless":
+            del about["sha"]
         self.answer("api", 200, {**about, "private": repository.is_private, "gated": repository.is_gated})
 
     def _resolve(self, name: str, revision: str, path: str) -> None:
@@ -229,7 +232,7 @@ class HubHandler(_Handler):
         if repository is None:
             return
         file = repository.files.get(path)
-        if file is None:
+        if file is None or (fault is not None and fault.kind == "gone"):
             self.refuse(404, "EntryNotFound", "Entry not found")
             return
         kind = fault.kind if fault is not None else ""
