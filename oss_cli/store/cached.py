@@ -57,25 +57,33 @@ class CachedModels:
 
     def unknown(self) -> Iterator[InstalledModel]:
         """The models that the catalogue does not know: ours by name, then the others by repository."""
-        entries = [release for entry in self.catalogue for release in (entry.files, *(old.files for old in entry.also))]
-        known = {file.sha256 for files in entries for file in files}
+        known = {
+            (entry.repository, file.sha256)
+            for entry in self.catalogue
+            for files in (entry.files, *(older.files for older in entry.also))
+            for file in files
+        }
         names = {(entry.repository, file.name) for entry in self.catalogue for file in entry.files}
-        taken = set()
+        taken, called = set(), set()
         for _, record in sorted(self.manifest.models.items()):
             taken |= {(record.repository, record.commit, file.path) for file in record.files}
-            is_known = record.hashes <= known and kept_from(record.name) is None
+            is_known = known >= {(record.repository, sha256) for sha256 in record.hashes}
+            is_known = is_known and kept_from(record.name) is None
             model = None if is_known or self._is_of_catalogue(record) else self._of_record(record)
             if model is not None:
+                called.add(model.name.lower())
                 yield model
         for folder in sorted(self.cache.folder.glob("models--*--*")):
             repository = folder.name.removeprefix("models--").replace("--", "/", 1)
             listing = self.cache.read_main(repository) if is_repository_name(repository) else None
             for offer in list_offers(listing) if listing is not None else ():
                 first = offer.files[0]
-                if listing is None or first.sha256 in known or (repository, first.path) in names:
+                if listing is None or (repository, first.sha256) in known or (repository, first.path) in names:
                     continue
-                if (repository, listing.commit, first.path) not in taken:
-                    yield self._of_offer(listing, offer)
+                model = self._of_offer(listing, offer)
+                # A name means what we brought by it, also when another program has fetched something newer since.
+                if (repository, listing.commit, first.path) not in taken and model.name.lower() not in called:
+                    yield model
 
     def has_any(self, record: Record) -> bool:
         """Whether a file of a record is here, whole or in part."""

@@ -69,6 +69,14 @@ def known_hashes(model: InstalledModel) -> list[tuple[Path, str | None]]:
     return [(path, published.get(path) or _hash_in_link(path)) for path in files]
 
 
+def is_touched(model: InstalledModel, path: Path) -> bool:
+    """Whether a file was written to since it was verified and brought here, as far as its date tells."""
+    files = model.record.files if model.record is not None else ()
+    dates = {Path(file.path).name: file.mtime_ns for file in files}
+    known = dates.get(path.name)
+    return bool(known) and path.stat().st_mtime_ns != known
+
+
 def _published(entry: CatalogueEntry, files: tuple[Path, ...]) -> dict[Path, str]:
     """The hashes of the release that these files are: by their names, else by their number and sizes."""
     releases = (entry.files, *(older.files for older in entry.also))

@@ -39,10 +39,11 @@ def user_aliases() -> dict[str, str]:
 
 
 def set_alias(alias: str, name: str) -> None:
-    """Give a further name to a model of the catalogue, to one of our folder, or to a GGUF anywhere.
+    """Give a further name to a model of the catalogue, to one that is here, or to a GGUF anywhere.
 
     Raises:
         UnknownModel: there is no such model.
+        NotDownloaded: nothing of that repository is here.
         BadModelFile: there is no such file.
         BadUsage: the name cannot be given.
     """
@@ -53,7 +54,7 @@ def set_alias(alias: str, name: str) -> None:
     if entry is not None:
         write(find_paths().user_models_file, alias, entry.name)
         return
-    path = open_store(catalogue).find_own(name) or _choose_path(name, catalogue).path
+    path = open_store(catalogue).find_own(name) or choose_model(name).path
     write(find_paths().user_models_file, alias, Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links
 
 

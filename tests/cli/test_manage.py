@@ -1,5 +1,6 @@
 """`oss rm`, `oss verify`, `oss import`, `oss alias`: whole texts."""
 
+import json
 from pathlib import Path
 
 import gguf
@@ -124,6 +125,32 @@ def test_verify_names_what_is_wrong(tmp_path: Path) -> None:
         f"  {path}: its SHA-256 is {sha256(blob)}, it should be {expected}\n"
         "hint: oss rm tiny --yes && oss pull tiny\n"
     )
+
+
+def test_verify_knows_what_was_imported_and_that_it_was_written_to(tmp_path: Path, home: Path) -> None:
+    model = small_model(tmp_path / "usb")
+    run_oss("import", str(model), "--name", "mine", "--copy")
+    own = home / "models" / "mine.gguf"
+    assert run_oss("verify", "mine").stdout == f"ok        mine  {own}\n"
+    data = bytearray(own.read_bytes())
+    data[-1] ^= 1
+    own.write_bytes(data)
+    assert run_oss("verify", "mine").stderr == (
+        "error: the file is not what it should be\n"
+        f"  {own}: its SHA-256 is {sha256(own)}, it should be {sha256(model)}; it was written to after it came here\n"
+        "hint: oss rm mine\n"
+    )
+    own.write_bytes(data[:-500] + b"another file, of another size")
+    assert run_oss("verify", "mine").stderr.startswith(
+        f"error: the file is not what it should be\n  {own}: is cut short"
+    )
+
+
+def test_what_is_removed_leaves_the_manifest(tmp_path: Path, home: Path) -> None:
+    run_oss("import", str(small_model(tmp_path / "usb")), "--name", "mine")
+    assert list(json.loads((home / "manifest.json").read_text())["models"]) == ["mine"]
+    run_oss("rm", "mine", "--yes")
+    assert json.loads((home / "manifest.json").read_text())["models"] == {}
 
 
 def test_verify_finds_links_that_lead_nowhere(tmp_path: Path, home: Path) -> None:

@@ -103,6 +103,28 @@ def test_an_update_finds_nothing_new(hub: FakeHub, model: bytes, tmp_path: Path)
     )
 
 
+def test_a_catalogue_that_names_another_file_takes_nothing_away(hub: FakeHub, model: bytes, tmp_path: Path) -> None:
+    repository, models = hub.add_repository(NAME), tmp_path / "oss-home/models.toml"
+    own_model("mine", NAME, repository.commit, repository.add("m-1.gguf", model), models)
+    old = Path(run_oss("pull", "mine").stdout.strip())
+    own_model("mine", NAME, repository.commit, repository.add("m-2.gguf", model + b"2"), models)
+    assert run_oss("verify", "mine").stdout == f"ok        mine  {old}\n"
+    new = Path(run_oss("pull", "mine", "--update").stdout.strip())
+    assert (new.name, new.read_bytes()) == ("m-2.gguf", model + b"2")
+    assert run_oss("verify", "mine").stdout == f"ok        mine  {new}\n"
+    assert listed()[f"mine@{old.parent.name[:7]}"] == len(model)
+
+
+def test_a_damaged_file_gets_the_command_that_fetches_the_same_again(moved: Repository) -> None:
+    old = Path(run_oss("pull", "mine").stdout.strip())
+    new = Path(run_oss("pull", "mine", "--update").stdout.strip())
+    for path in (old, new):
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert run_oss("verify", "mine").stderr.endswith("\nhint: oss rm mine --yes && oss pull mine --update\n")
+    kept = f"mine@{old.parent.name[:7]}"
+    assert run_oss("verify", kept).stderr.endswith(f"\nhint: oss rm {kept}\n")
+
+
 def test_an_update_of_a_repositorys_model(hub: FakeHub, model: bytes, tmp_path: Path) -> None:
     repository = hub.add_repository(NAME)
     repository.add("model-Q8_0.gguf", model)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.test_startup import modules_after
 from tests.cli.pulling import NAME
 from tests.fakes.fake_hub import FakeHub
 from tests.harness import Result, run_oss
-from tests.store.installed_models import HubFolder
+from tests.store.installed_models import HubFolder, add_to_catalogue
 
 SAY = ["-e", "low", "--temperature", "0", "Say the word banana."]
 
@@ -29,6 +30,21 @@ def folder_of(tmp_path: Path) -> Path:
 def test_a_repositorys_model_is_used_by_its_name(tiny: Path, name: str) -> None:
     assert run_oss("run", "-m", name, *SAY) == Result("banana\n", "", 0)
     assert run_oss("chat", name, *SAY[:-1], stdin=SAY[-1]).stdout == "banana\n"
+
+
+def test_it_is_found_without_the_hub_library_and_without_a_lock(tiny: Path) -> None:
+    for arguments in (["run", "-m", NAME, *SAY], ["list"], ["show", NAME], ["verify", NAME]):
+        assert not modules_after(*arguments) & {"huggingface_hub", "httpx2", "filelock"}, arguments
+
+
+def test_the_bytes_of_a_known_model_from_another_repository_are_listed(tiny: Path, tmp_path: Path) -> None:
+    add_to_catalogue(tmp_path / "oss-home", "known", [tiny], repository="org/original-GGUF")
+    assert f"\n{NAME}:MXFP4  " in run_oss("list").stdout
+
+
+def test_it_may_be_given_a_name(tiny: Path) -> None:
+    assert run_oss("alias", "tiny", NAME) == Result("", "", 0)
+    assert run_oss("run", "-m", "tiny", *SAY).stdout == "banana\n"
 
 
 def test_it_is_listed_with_its_fit_and_shown_verified_and_removed_by_the_short_name(tiny: Path) -> None:

@@ -53,6 +53,7 @@ def offline(tmp_path: Path, tiny_gpt_oss: Path) -> dict[str, str]:
 
 COMMANDS = {
     "run": (["run", "-m", "tiny", "--max-tokens", "40", "-e", "low", "--temperature", "0", "Say the word banana."], ""),
+    "run a repository": (["run", "-m", "org/tiny-GGUF", "--max-tokens", "40", "-e", "low", "Say the word banana."], ""),
     "chat": (["chat", "tiny", "--max-tokens", "40", "-e", "low", "--temperature", "0"], "Say the word banana.\n"),
     "list": (["list"], ""),
     "show": (["show", "tiny"], ""),

@@ -106,6 +106,19 @@ def test_a_file_of_another_size_does_not_count(size: int) -> None:
     assert find(ONE) is None
 
 
+def test_other_bytes_of_the_same_size_and_name_do_not_count() -> None:
+    """A repository often gets a file of the same size in the place of another."""
+    path = put_cached("one.gguf", 4)
+    blob = path.resolve()
+    blob = blob.rename(blob.with_name("b" * 64))
+    path.unlink()
+    path.symlink_to(Path("../../blobs") / blob.name)
+    assert find(ONE) is None
+    path.unlink()
+    path.symlink_to(Path("../../blobs") / blob.rename(blob.with_name("0" * 64)).name)
+    assert find(ONE) == path
+
+
 def test_a_link_to_a_blob_that_is_gone_does_not_count() -> None:
     put_cached("one.gguf", 4).resolve().unlink()
     assert find(ONE) is None
