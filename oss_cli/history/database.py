@@ -105,9 +105,7 @@ class Database:
         with closing(connection):
             connection.execute("PRAGMA temp_store = MEMORY")  # nothing that was said goes to a temporary file
             connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
-            connection.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # a power cut may cost the last seconds, never the database
+            connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last seconds, not the database
             yield connection
 
     def _check(self, connection: Connection) -> int:
@@ -116,9 +114,10 @@ class Database:
         Raises:
             HistoryUnusable: it is newer than we are, or not ours.
         """
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        # In this order: another process may be making the tables, and marks them as ours in the same moment.
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and application != _APPLICATION_ID:
             cause = "it is a database of another program"
             raise HistoryUnusable(self.path, "cannot be used", cause=cause, hint=_set_aside(self.path))

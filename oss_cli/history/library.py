@@ -32,8 +32,7 @@ _SUMMARIES = """
         (SELECT substr(CASE typed WHEN '' THEN content ELSE typed END, 1, 1000) FROM nodes
             WHERE conversation_id = conversations.id AND role = 'user' ORDER BY number LIMIT 1) AS beginning,
         (SELECT count(*) FROM nodes WHERE conversation_id = conversations.id) AS messages,
-        (SELECT count(*) FROM nodes WHERE conversation_id = conversations.id
-            AND NOT EXISTS (SELECT 1 FROM nodes AS child WHERE child.parent_id = nodes.id)) AS branches,
+        (SELECT count(*) - count(DISTINCT parent_id) FROM nodes WHERE conversation_id = conversations.id) AS branches,
         (SELECT model FROM nodes WHERE conversation_id = conversations.id AND model IS NOT NULL
             ORDER BY number DESC LIMIT 1) AS model,
         (SELECT model IS NOT NULL AND coalesce(reason, '') NOT IN ('end', 'stop_string', 'tool_call') FROM nodes
@@ -110,8 +109,9 @@ class History:
     def last(self) -> Conversation | None:
         """The conversation in which something was said last."""
         with self._database.reading() as connection, reads_at_once(connection):
-            last = next(iter(_summaries(connection)), None)
-            return self._read(connection, last.id) if last is not None else None
+            last = connection.execute("SELECT id FROM conversations ORDER BY updated DESC, created DESC, id LIMIT 1")
+            row = last.fetchone()
+            return self._read(connection, row[0]) if row is not None else None
 
     def find_partial(self) -> list[Summary]:
         """Conversations that end with a reply that did not come to its end, the latest first.

@@ -47,7 +47,8 @@ STEPS: tuple[Step, ...] = (
             is_indexed INTEGER NOT NULL DEFAULT 0
         )
         """,
-        "CREATE INDEX nodes_of_conversation ON nodes (conversation_id, number)",
+        # All that a list tells: without it, each message's text has to be read over (measured with 40,000: 310 ms).
+        "CREATE INDEX nodes_of_conversation ON nodes (conversation_id, number, role, parent_id, model)",
         "CREATE INDEX nodes_of_parent ON nodes (parent_id)",
         "CREATE INDEX nodes_not_indexed ON nodes (number) WHERE is_indexed = 0",
     ),

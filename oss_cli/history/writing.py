@@ -77,7 +77,7 @@ def change_conversation(connection: Connection, facts: Facts) -> None:
 
 
 def put_node(connection: Connection, conversation_id: str, node: Node) -> None:
-    """Write a node or its newer state. A new one becomes the tip, as in `Conversation.add`.
+    """Write a node or its newer state. A new one becomes the tip, as in `Conversation.add`. `index_some` indexes it.
 
     Raises:
         ConversationGone: the conversation, or what the node follows, is not there.
@@ -95,9 +95,6 @@ def put_node(connection: Connection, conversation_id: str, node: Node) -> None:
             "UPDATE conversations SET tip = ?, updated = max(updated, ?) WHERE id = ?",
             (node.id, node.created, conversation_id),
         )
-    if connection.has_index and (node.making is None or node.making.reason is not None):
-        (number,) = connection.execute("SELECT number FROM nodes WHERE id = ?", (node.id,)).fetchone()
-        _index(connection, number)
 
 
 def drop_node(connection: Connection, conversation_id: str, node_id: str) -> bool:
@@ -152,20 +149,16 @@ def unindex(connection: Connection, number: int) -> None:
         connection.execute("UPDATE nodes SET is_indexed = 0 WHERE number = ?", (number,))
 
 
-def index_some(connection: Connection, most: int = 200) -> bool:
-    """Index the newest nodes that are not: of a killed process, or written without FTS5. Whether there were any."""
+def index_some(connection: Connection, most: int) -> bool:
+    """Index the newest nodes that are not yet. Whether there were any."""
     if not connection.has_index:
         return False
     unindexed = "SELECT number FROM nodes WHERE is_indexed = 0 ORDER BY number DESC LIMIT ?"
     found = connection.execute(unindexed, (most,)).fetchall()
     for (number,) in found:
-        _index(connection, number)
+        connection.execute(INDEX_NODE, (number,))
+        connection.execute("UPDATE nodes SET is_indexed = 1 WHERE number = ?", (number,))
     return bool(found)
-
-
-def _index(connection: Connection, number: int) -> None:
-    connection.execute(INDEX_NODE, (number,))
-    connection.execute("UPDATE nodes SET is_indexed = 1 WHERE number = ?", (number,))
 
 
 def _check_place(connection: Connection, conversation_id: str, parent_id: str | None) -> None:

@@ -27,7 +27,7 @@ VERSION_1 = """
         model_sha256 TEXT, effort TEXT, sampling TEXT, seed INTEGER, usage TEXT, reason TEXT, tokens BLOB,
         is_indexed INTEGER NOT NULL DEFAULT 0
     );
-    CREATE INDEX nodes_of_conversation ON nodes (conversation_id, number);
+    CREATE INDEX nodes_of_conversation ON nodes (conversation_id, number, role, parent_id, model);
     CREATE INDEX nodes_of_parent ON nodes (parent_id);
     CREATE INDEX nodes_not_indexed ON nodes (number) WHERE is_indexed = 0;
     PRAGMA application_id = 1869837160;

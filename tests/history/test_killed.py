@@ -53,4 +53,4 @@ def test_fifty_processes_killed_at_random_lose_their_last_second_at_most(tmp_pat
     assert len(history.summaries()) > ROUNDS  # those killed before their first quarter of a second are not there
     survivor = history.summaries()[0]
     assert survivor.is_partial
-    assert {hit.conversation_id for hit in history.search(all_said[survivor.id].split()[0])} == {survivor.id}
+    assert survivor.id in {hit.conversation_id for hit in history.search(all_said[survivor.id].split()[0])}

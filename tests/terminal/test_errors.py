@@ -19,6 +19,7 @@ from oss_cli.errors import (
     DownloadStopped,
     EngineFailed,
     ExitCode,
+    HistoryUnusable,
     HubBroken,
     HubUnreachable,
     ModelTooLarge,
@@ -31,6 +32,7 @@ from oss_cli.errors import (
     ReplyCutOff,
     ReplyNotValid,
     ServerFailed,
+    UnknownConversation,
     UnknownModel,
     WrongBytes,
 )
@@ -43,6 +45,17 @@ LOOKS: list[tuple[OssError, int, str]] = [
         BadUsage("the prompt is empty", cause="it has 0 characters", hint='oss run "hi"'),
         2,
         'error: the prompt is empty\n  it has 0 characters\nhint: oss run "hi"\n',
+    ),
+    (UnknownConversation("7k"), 2, "error: no conversation is '7k'\nhint: oss history list\n"),
+    (
+        UnknownConversation("7k", candidates=("7k3  Sky", "7k4  Sea")),
+        2,
+        "error: several conversations begin with '7k'\n  7k3  Sky\n  7k4  Sea\nhint: oss history list\n",
+    ),
+    (
+        HistoryUnusable("/h.sqlite3", "is damaged", cause="file is not a database", hint="mv a b"),
+        9,
+        "error: the history is damaged\n  /h.sqlite3: file is not a database\nhint: mv a b\n",
     ),
     (UnknownModel("frob"), 3, "error: no model is called 'frob'\nhint: oss list\n"),
     (
