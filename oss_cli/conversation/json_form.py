@@ -166,9 +166,8 @@ def usage_to_json(usage: Usage) -> dict[str, object]:
 def usage_from_json(value: object, place: str) -> Usage:
     """The reverse of `usage_to_json`; raises Unfit."""
     given = Fields(value, place)
-    seconds = ("prefill_s", "decode_s", "first_token_s")
     numbers: dict[str, Any] = {
-        one.name: given.number(one.name, 0.0) if one.name in seconds else given.whole(one.name, 0)
+        one.name: given.number(one.name, 0.0) if isinstance(one.default, float) else given.whole(one.name, 0)
         for one in fields(Usage)
     }
     given.end()

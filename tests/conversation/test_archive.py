@@ -1,13 +1,16 @@
 """Conversations as JSON: nothing is lost, and nothing is taken on trust."""
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 from oss_cli.conversation.archive import read_archive, write_archive
-from oss_cli.conversation.tree import Conversation
+from oss_cli.conversation.messages import Message, ToolCall
+from oss_cli.conversation.options import SamplingOptions
+from oss_cli.conversation.tree import Conversation, Making, Node
 from oss_cli.errors import BadUsage
 from tests.history.conversations import conversations, sky, talk
 
@@ -66,6 +69,22 @@ def test_what_is_written_is_read_again(conversation: Conversation) -> None:
     (read,) = read_archive(write_archive([conversation]), source="x")
     assert read == conversation
     assert list(read.nodes) == list(conversation.nodes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (Conversation, "id created date title system tip updated nodes"),
+        (Node, "id parent_id message created typed making summary_of"),
+        (Message, "role content reasoning tool_calls tool_call_id name"),
+        (ToolCall, "name arguments id"),
+        (Making, "model model_sha256 effort sampling seed usage reason tokens"),
+        (SamplingOptions, "temperature top_p top_k min_p repeat_penalty seed max_tokens stop logit_bias"),
+    ],
+)
+def test_every_field_has_its_place_in_the_archive_and_in_the_database(kind: type, names: str) -> None:
+    """A new field fails here until json_form.py, archive.py, rows.py, a step of the schema and this test know it."""
+    assert [field.name for field in fields(kind)] == names.split()
 
 
 def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
