@@ -46,13 +46,13 @@ def run_oss(*arguments: str, stdin: str | bytes = "") -> Result:
 
 
 class Terminal:
-    """A program on a pseudo-terminal of 80 columns and 40 lines. Posix only, as the tests are."""
+    """A program on a pseudo-terminal. Posix only, as the tests are."""
 
-    def __init__(self, descriptor: int, child: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, descriptor: int, child: "subprocess.Popen[bytes]", columns: int, lines: int) -> None:
         self.descriptor = descriptor
         self.child = child
         self.raw = b""
-        self._screen = pyte.HistoryScreen(80, 40, history=100_000, ratio=0.001)
+        self._screen = pyte.HistoryScreen(columns, lines, history=100_000, ratio=0.001)
         self._screen.write_process_input = self.send  # answers what the program asks of its terminal
         self._stream = pyte.ByteStream(self._screen)
         self._seen = 0
@@ -60,7 +60,8 @@ class Terminal:
     @property
     def text(self) -> str:
         """What has been shown: the lines that left the screen at its top, and the screen."""
-        lines = ["".join(line[column].data for column in range(80)) for line in self._screen.history.top]
+        columns = range(self._screen.columns)
+        lines = ["".join(line[column].data for column in columns) for line in self._screen.history.top]
         return "\n".join(line.rstrip() for line in [*lines, *self._screen.display]).rstrip() + "\n"
 
     def expect(self, wanted: str, timeout_s: float = 30) -> str:
@@ -71,9 +72,21 @@ class Terminal:
         self._seen = at + len(wanted)
         return self.text
 
+    def see(self, wanted: str, timeout_s: float = 30) -> str:
+        """Wait until a text stands anywhere in what is shown: what a prompt draws comes and goes; all the text then."""
+        deadline = time.monotonic() + timeout_s
+        while wanted not in self.text:
+            assert self._read(deadline), f"{wanted!r} did not come; the screen:\n{self.text}"
+        return self.text
+
     def send(self, text: str) -> None:
         """Type."""
         os.write(self.descriptor, text.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Pull at the window's corner."""
+        self._screen.resize(lines, columns)
+        _set_size(self.descriptor, columns, lines)
 
     def interrupt(self) -> float:
         """Press Ctrl-C; when."""
@@ -101,26 +114,40 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def open_terminal(*arguments: str, **environment: str) -> Iterator[Terminal]:
-    """`oss` as a child on a terminal of 80 columns and 40 lines."""
+def open_terminal(*arguments: str, columns: int = 80, lines: int = 40, **environment: str) -> Iterator[Terminal]:
+    """`oss` as a child on a terminal."""
+    with open_program("-m", "oss_cli", *arguments, columns=columns, lines=lines, **environment) as terminal:
+        yield terminal
+
+
+@contextlib.contextmanager
+def open_program(*arguments: str, columns: int = 80, lines: int = 40, **environment: str) -> Iterator[Terminal]:
+    """Python with these arguments as a child on a terminal."""
     import fcntl
     import pty
-    import struct
     import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    _set_size(theirs, columns, lines)
     child = subprocess.Popen(
-        [sys.executable, "-m", "oss_cli", *arguments],
+        [sys.executable, *arguments],
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         env={**os.environ, "TERM": "xterm-256color", **environment},
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(theirs)
     try:
-        yield Terminal(ours, child)
+        yield Terminal(ours, child, columns, lines)
     finally:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         os.close(ours)
+
+
+def _set_size(descriptor: int, columns: int, lines: int) -> None:
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))

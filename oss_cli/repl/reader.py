@@ -3,6 +3,28 @@
 from typing import BinaryIO, Protocol
 
 from oss_cli.errors import BadUsage
+from oss_cli.repl.block import is_block, is_open, without_quotes
+
+
+class Typed(str):
+    """A message or command, with what the text alone does not tell. Made by readers."""
+
+    by_hand: str
+    """The part that was typed: without long pastes. Here `@path` means a file."""
+    is_quoted: bool
+    """Whether it is a message though it may begin with a `/`: a block in quotes, or a long paste at its beginning."""
+
+    @classmethod
+    def of(cls, text: str, *, by_hand: str, is_quoted: bool) -> "Typed":
+        """The text that is sent, and what else is known of it."""
+        typed = cls(text)
+        typed.by_hand, typed.is_quoted = by_hand, is_quoted
+        return typed
+
+    @classmethod
+    def line_or_block(cls, text: str) -> "Typed":
+        """What was typed without long pastes; the quotes of a block are taken off."""
+        return cls.of(without_quotes(text), by_hand=text, is_quoted=is_block(text))
 
 
 class Reader(Protocol):
@@ -12,7 +34,7 @@ class Reader(Protocol):
     """Whether prompts and hints are of use to them."""
 
     def read(self) -> str:
-        """The next message or command.
+        """The next message or command; may be a `Typed`, which tells more.
 
         Raises:
             EOFError: nothing more will come.
@@ -24,7 +46,7 @@ class Reader(Protocol):
 
 
 class PipeReader:
-    """Lines of a file; blank ones say nothing and are skipped."""
+    '''Lines of a file; blank ones say nothing and are skipped. Lines from `"""` to `"""` are one message.'''
 
     is_person = False
 
@@ -32,19 +54,27 @@ class PipeReader:
         self._file = file
         self._number = 0
 
-    def read(self) -> str:
-        """The next line that says something.
+    def read(self) -> Typed:
+        """The next line or block that says something.
 
         Raises:
             EOFError: nothing more will come.
-            BadUsage: the line is not UTF-8 text.
+            BadUsage: the line is not UTF-8 text; a block has no end.
         """
+        text, begun_at = "", 0
         for data in self._file:
             self._number += 1
-            line = self._decode(data)
-            if line.strip():
-                return line.rstrip("\r\n")
-        raise EOFError
+            text += self._decode(data)
+            begun_at = begun_at or self._number
+            if not text.strip():
+                text, begun_at = "", 0
+            elif not is_open(text):
+                return Typed.line_or_block(text.rstrip("\r\n"))
+        if not text:
+            raise EOFError
+        raise BadUsage(
+            'standard input ends inside a """ block', cause=f"it begins in line {begun_at}", hint='end it with """'
+        )
 
     def _decode(self, data: bytes) -> str:
         try:

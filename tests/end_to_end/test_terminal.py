@@ -139,6 +139,13 @@ def test_piped_lines_are_a_script_of_turns(tiny_gpt_oss: Path) -> None:
     )
 
 
+def test_a_block_in_a_script_is_one_message(tiny_gpt_oss: Path) -> None:
+    script = '"""\nHello!\nSay the word banana.\n"""\n'
+    result = run_oss("chat", str(tiny_gpt_oss), "--temperature", "0", stdin=script)
+    same = run_oss("run", "-m", str(tiny_gpt_oss), "--temperature", "0", "Hello!\nSay the word banana.")
+    assert (result.stdout, result.status) == (same.stdout, 0)
+
+
 def test_a_script_ends_at_its_first_bad_line(tiny_gpt_oss: Path) -> None:
     result = run_oss("chat", str(tiny_gpt_oss), stdin="/nonsense\nHello!\n")
     assert (result.stdout, result.status) == ("", 2)
