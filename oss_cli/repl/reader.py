@@ -61,17 +61,21 @@ class PipeReader:
             EOFError: nothing more will come.
             BadUsage: the line is not UTF-8 text; a block has no end.
         """
-        text, begun_at = "", 0
+        lines: list[str] = []
         for data in self._file:
             self._number += 1
-            text += self._decode(data)
-            begun_at = begun_at or self._number
-            if not text.strip():
-                text, begun_at = "", 0
-            elif not is_open(text):
+            line = self._decode(data)
+            if not lines and not line.strip():
+                continue
+            lines.append(line)
+            if len(lines) > 1 and '"""' not in line:  # inside a block, however long
+                continue
+            text = "".join(lines)
+            if not is_open(text):
                 return Typed.line_or_block(text.rstrip("\r\n"))
-        if not text:
+        if not lines:
             raise EOFError
+        begun_at = self._number - len(lines) + 1
         raise BadUsage(
             'standard input ends inside a """ block', cause=f"it begins in line {begun_at}", hint='end it with """'
         )

@@ -33,6 +33,8 @@ _STYLE = {
     "completion-menu.completion.current": f"{_OWN_COLOURS} reverse",
     "completion-menu.meta.completion": f"{_OWN_COLOURS} dim",
     "completion-menu.meta.completion.current": f"{_OWN_COLOURS} dim",
+    "scrollbar.background": "bg:default",
+    "scrollbar.button": "bg:default",
     "validation-toolbar": f"{_OWN_COLOURS} bold",
 }
 _VI_ESCAPE_S = 0.3  # how long Escape waits for an Enter; as long as it takes until vi's mode changes
