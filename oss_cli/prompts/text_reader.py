@@ -16,7 +16,7 @@ class TextReader:
         """tags: around reasoning at the start of the reply; thinks: the prompt has opened the reasoning already."""
         self.is_done = False
         self.reasoning_tokens = 0
-        """How many of the tokens so far were reasoning: a token counts once some of its text is known to be."""
+        """How many of the tokens so far stood between the tags: one counts once it is known to be no part of a tag."""
         self._vocabulary = vocabulary
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._tags = tags
@@ -28,7 +28,7 @@ class TextReader:
         self._skips_space = thinks
         """Whether white space is being skipped: after a tag it is layout, not text."""
         self._uncounted = 0
-        """Tokens inside the reasoning that may yet turn out to be part of the closing tag, or are half a character."""
+        """Tokens inside the reasoning that may be part of its closing tag, or are half a character."""
 
     def feed(self, token: int) -> list[ReplyEvent]:
         """Events that this token completes."""
@@ -77,6 +77,9 @@ class TextReader:
     def _reasoning(self, piece: str) -> list[ReplyEvent]:
         assert self._tags is not None
         piece = self._without_layout(piece)
+        if not piece:
+            self._count(self._uncounted)
+            return []
         text = self._held + piece
         closing = self._tags[1]
         end = text.find(closing)
@@ -93,10 +96,12 @@ class TextReader:
         """The event of a text that is reasoning. with_last_token: whether some of it came with the last token."""
         if not text:
             return []
-        counted = self._uncounted if with_last_token else self._uncounted - 1
-        self.reasoning_tokens += counted
-        self._uncounted -= counted
+        self._count(self._uncounted if with_last_token else self._uncounted - 1)
         return [ReasoningDelta(text)]
+
+    def _count(self, tokens: int) -> None:
+        self.reasoning_tokens += tokens
+        self._uncounted -= tokens
 
     def _answer(self, text: str) -> list[ReplyEvent]:
         text = self._without_layout(text)

@@ -1,5 +1,6 @@
 """An engine without a model: its tokens are given, and it records what it was asked."""
 
+from collections import deque
 from collections.abc import Generator, Sequence
 
 from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
@@ -34,16 +35,16 @@ class ScriptedEngine:
             yield Prefilled(0, total)
             yield Prefilled(total, total)
             reason = self._reason
-            coming = [*request.forced, *self._tokens]
+            coming = deque([*request.forced, *self._tokens])
             while coming:
-                token = coming.pop(0)
+                token = coming.popleft()
                 self.sampled.append(token)
                 decision = request.on_token(token)
                 yield Sampled(token)
                 if decision.stops:
                     reason = EndReason.ON_TOKEN
                     break
-                coming = [*decision.forced, *coming]
+                coming.extendleft(reversed(decision.forced))
             count = len(self.sampled)
             yield Ended(reason, total // 2, count, self.context_tokens, 0.5, max(0, count - 1) / 10)
         except GeneratorExit:

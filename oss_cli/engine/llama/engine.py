@@ -71,7 +71,8 @@ class LlamaEngine:
         try:
             _wait_for(loaded)
         except KeyboardInterrupt:
-            self._load_cancelled = True
+            self._load_cancelled = self._closing = True
+            self._inbox.put(None)  # for a load that was just through
             self._thread.join(_CANCEL_WAIT_S)  # a load that hangs in the operating system ends with the process
             raise
 
