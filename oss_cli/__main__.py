@@ -106,13 +106,15 @@ def _report_bug(error: Exception) -> int:
 
     text = f"oss {__version__}\n{''.join(traceback.format_exception(error))}\n"
     try:
+        if os.environ.get("OSS_PRIVATE") == "1":  # a traceback may quote what was said
+            raise OSError
         log = find_paths().log_file
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:  # noqa: PTH123
             file.write(text)
         place = str(log)
     except (OSError, OssError):
-        place = "no log, which could not be written; OSS_DEBUG=1 shows them"
+        place = "no log, which may not or could not be written; OSS_DEBUG=1 shows them"
     with contextlib.suppress(OssError):
         show_bug(f"{type(error).__name__}: {error}", place, open_console().err)
     return ExitCode.BUG

@@ -8,6 +8,7 @@ OssError
 ├── DoesNotFit           5
 │   ├── ModelTooLarge    5  more memory than there is, and what to run instead
 │   ├── ContextTooLong   5  more tokens than the model was trained for
+│   ├── ContextFull      5  the conversation has outgrown the context
 │   └── PromptTooLong    5  more tokens than the context holds
 ├── DownloadFailed       6
 │   ├── HubUnreachable   6  no network, or nobody answers at the endpoint
@@ -147,6 +148,21 @@ class PromptTooLong(DoesNotFit):
         super().__init__("the prompt is longer than the context", cause=cause, hint=hint)
         self.prompt_tokens = prompt_tokens
         self.context_tokens = context_tokens
+
+
+class ContextFull(DoesNotFit):
+    """A conversation whose next turn does not fit any more."""
+
+    def __init__(self, *, prompt_tokens: int, reply_tokens: int, context_tokens: int, may_shorten: bool) -> None:
+        """may_shorten: whether leaving out earlier turns would help."""
+        cause = (
+            f"with this message it takes {prompt_tokens:,} tokens, and a reply some {reply_tokens:,}\n"
+            f"the context holds {context_tokens:,}"
+        )
+        hint = "/compact sums the beginning up, /new begins anew; or start with --overflow drop, or compact"
+        if not may_shorten:
+            hint = "shorten the message, or begin with a longer context: --ctx N"
+        super().__init__("the conversation has outgrown the context", cause=cause, hint=hint)
 
 
 class DownloadFailed(OssError):

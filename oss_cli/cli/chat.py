@@ -10,6 +10,8 @@ import typer
 from oss_cli.cli.completion import complete_model
 from oss_cli.cli.options import (
     ContextOption,
+    ContinueOption,
+    ConversationOption,
     CpuMoeOption,
     EffortOption,
     GpuLayersOption,
@@ -18,8 +20,13 @@ from oss_cli.cli.options import (
     MinPOption,
     MlockOption,
     ModelOption,
+    NoMarkdownOption,
     NoMmapOption,
+    OverflowOption,
     PairsOption,
+    PrivateOption,
+    ReasoningBudgetOption,
+    ReasoningOption,
     RepeatPenaltyOption,
     SeedOption,
     StopOption,
@@ -35,7 +42,13 @@ from oss_cli.errors import BadUsage
 from oss_cli.settings import Settings
 
 if TYPE_CHECKING:
+    from oss_cli.backends.base import Backend
+    from oss_cli.conversation.habits import ReasoningView
+    from oss_cli.repl.chat import Chat
+    from oss_cli.repl.loop import OpenPrinter
     from oss_cli.repl.reader import Reader
+    from oss_cli.terminal.console import Console
+    from oss_cli.wiring import OpenModels, Resumed
 
 
 def chat(
@@ -43,8 +56,15 @@ def chat(
         str | None, typer.Argument(metavar="[MODEL]", help="As --model.", autocompletion=complete_model)
     ] = None,
     model: ModelOption = None,
+    goes_on: ContinueOption = False,
+    conversation: ConversationOption = None,
+    private: PrivateOption = False,
     system: SystemOption = None,
     effort: EffortOption = None,
+    reasoning: ReasoningOption = None,
+    reasoning_budget: ReasoningBudgetOption = None,
+    overflow: OverflowOption = None,
+    no_markdown: NoMarkdownOption = False,
     option: PairsOption = None,
     max_tokens: MaxTokensOption = None,
     ctx: ContextOption = None,
@@ -64,52 +84,115 @@ def chat(
     verbose: VerboseOption = False,
 ) -> None:
     """Talk with a model. Lines that are piped in are a script of turns."""
+    from oss_cli import wiring
+
     if name is not None and model is not None and name != model:
         raise BadUsage("two models are named", cause=f"{name} and {model}", hint=f"oss chat {name}")
     command_line = settings_from(
         option, stop, model=name or model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
+        private=private, reasoning=reasoning, reasoning_budget=reasoning_budget, overflow=overflow,
+        markdown="false" if no_markdown else None,
     )  # fmt: skip
-    start_chat(command_line, verbose=verbose)
+    resumed = wiring.resume(conversation) if conversation is not None or goes_on else None
+    start_chat(command_line, resumed, verbose=verbose)
 
 
-def start_chat(command_line: Settings | None = None, *, verbose: bool = False) -> None:
-    """Open the model and talk until the user leaves."""
+def start_chat(
+    command_line: Settings | None = None, resumed: "Resumed | None" = None, *, verbose: bool = False
+) -> None:
+    """Open the model and talk until the user leaves.
+
+    resumed: a conversation to go on with.
+    """
     from contextlib import closing
+    from shutil import get_terminal_size
 
     from oss_cli import wiring
-    from oss_cli.conversation.options import ReplyOptions
+    from oss_cli.conversation.habits import Overflow, ReasoningView
+    from oss_cli.repl.chat import Chat
     from oss_cli.repl.loop import ChatLoop
     from oss_cli.session.session import Session
+    from oss_cli.terminal.clipboard import copy_text
     from oss_cli.terminal.console import open_console
+    from oss_cli.terminal.reply import show_notice
+    from oss_cli.terminal.resumed import show_resumed
+
+    command_line = command_line or Settings()
+    settings = wiring.load_settings(command_line)
+    if resumed is not None:
+        settings = resumed.fill_in(command_line, settings)
+    if settings.private:
+        wiring.leave_no_trace()
+    console = open_console()
+    with (
+        closing(_open_models(settings, console, verbose=verbose)) as models,
+        closing(wiring.open_journal(settings)) as journal,
+    ):
+        session = Session(
+            models.current, wiring.reply_options(settings), system=settings.system or "",
+            conversation=resumed.conversation if resumed is not None else None, journal=journal,
+        )  # fmt: skip
+        chat = Chat(
+            session, models, wiring.today, copy=lambda text: copy_text(text, console.out),
+            columns=lambda: get_terminal_size().columns,
+            overflow=settings.overflow or Overflow.STOP, reasoning=settings.reasoning or ReasoningView.FOLD,
+            is_private=bool(settings.private),
+        )  # fmt: skip
+        with _open_reader(chat, settings, console) as reader:
+            if reader.is_person:
+                console.err.dim(f"{models.current.name} · /help shows the commands, Ctrl-D leaves\n")
+                if resumed is not None:
+                    show_resumed(console, resumed.conversation)
+                    reader.offer(resumed.unanswered)
+            elif resumed is not None and resumed.unanswered:
+                show_notice(console, "the last message was never answered")
+            ChatLoop(chat, reader, console, _printer(chat, settings, reader, console)).run()
+
+
+def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "OpenModels":
+    """The model that the settings name, loaded; it can be changed for another."""
+    from oss_cli import wiring
     from oss_cli.terminal.status import LoadStatus
 
-    settings = wiring.load_settings(command_line or Settings())
-    choice = wiring.choose_model(settings.model)
-    console = open_console()
-    with LoadStatus(console.err, choice.name) as status:
-        backend = wiring.open_backend(
-            choice, settings, is_one_shot=False, on_progress=status.show, log=console.err.write if verbose else None
-        )
-    with closing(backend):
+    log = console.err.write if verbose else None
+
+    def load(choice: "wiring.ModelChoice") -> "Backend":
+        with LoadStatus(console.err, choice.name) as status:
+            backend = wiring.open_backend(choice, settings, is_one_shot=False, on_progress=status.show, log=log)
         if backend.is_plain:
+            backend.close()
             raise BadUsage(
                 f"{choice.name} cannot chat", cause="it has no chat format: it only goes on with a text",
                 hint=f'oss run -m {choice.name} "Once upon a time"',
             )  # fmt: skip
-        options = ReplyOptions(date=wiring.today(), sampling=settings.sampling, effort=settings.effort)
-        session = Session(backend, options, system=settings.system or "")
-        with _open_reader() as reader:
-            if reader.is_person:
-                console.err.dim(f"{choice.name} · /help shows the commands, Ctrl-D leaves\n")
-            ChatLoop(session, reader, console).run()
+        return backend
+
+    return wiring.OpenModels(load, wiring.choose_model(settings.model))
+
+
+def _printer(chat: "Chat", settings: Settings, reader: "Reader", console: "Console") -> "OpenPrinter":
+    """Makes the printer of each reply, which follows what the chat and the keys say of reasoning."""
+    from oss_cli.terminal.reply import ReplyPrinter
+
+    def poll() -> "ReasoningView":
+        if "c-o" in reader.watch_keys():
+            chat.toggle_reasoning()
+        return chat.reasoning
+
+    def open_printer(begun: str) -> ReplyPrinter:
+        return ReplyPrinter(console)
+
+    return open_printer
 
 
 @contextmanager
-def _open_reader() -> "Iterator[Reader]":
+def _open_reader(chat: "Chat", settings: Settings, console: "Console") -> "Iterator[Reader]":
     """A line editor for a person, lines for a pipe."""
+    from oss_cli.conversation.habits import ReasoningView
     from oss_cli.repl.reader import PipeReader
+    from oss_cli.terminal.reply import show_notice
 
     if sys.stdin is None:
         raise BadUsage("there is nobody to talk to", cause="standard input is closed", hint='oss run "Hello"')
@@ -117,9 +200,18 @@ def _open_reader() -> "Iterator[Reader]":
         yield PipeReader(sys.stdin.buffer)
         return
     from oss_cli.paths import find_paths
-    from oss_cli.repl.commands import REGISTRY
+    from oss_cli.repl.editor import command_meanings, editor_options
     from oss_cli.repl.prompt import LineEditor, typing_ahead
 
-    commands = {f"/{command.name}": command.meaning for command in REGISTRY.commands}
+    def toggle_reasoning() -> None:
+        chat.toggle_reasoning()
+        reply = chat.session.last_reply
+        shows = chat.reasoning is ReasoningView.SHOW
+        show_notice(console, f"reasoning: {chat.reasoning}")
+        if shows and reply is not None and reply.message.reasoning:
+            console.err.dim(reply.message.reasoning + "\n")
+
+    history_file = None if settings.private else find_paths().prompt_history_file
     with typing_ahead():
-        yield LineEditor(find_paths().prompt_history_file, commands)
+        options = editor_options(chat, settings.editing_mode, toggle_reasoning)
+        yield LineEditor(history_file, command_meanings(), options)

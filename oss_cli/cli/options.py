@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from oss_cli.cli.completion import complete_model
+from oss_cli.cli.completion import complete_conversation, complete_model
 from oss_cli.conversation.option_text import set_option, set_option_pair
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.settings import Settings, set_setting
@@ -91,6 +91,33 @@ OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Never use the network, as OSS_OFFLINE=1.", callback=_forbid_network)
 ]
 """Declared, it works: a command need not look at its value."""
+ContinueOption = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
+ConversationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--conversation",
+        metavar="ID",
+        help="Go on with a conversation, by the beginning of its id (oss history).",
+        autocompletion=complete_conversation,
+    ),
+]
+PrivateOption = Annotated[bool, typer.Option("--private", help="Keep nothing of what is said: no trace on the disk.")]
+ReasoningOption = Annotated[
+    str | None, typer.Option("--reasoning", metavar="fold|show|hide", help="How a model's reasoning is shown.")
+]
+ReasoningBudgetOption = Annotated[
+    str | None,
+    typer.Option("--reasoning-budget", metavar="N", help="Most tokens of reasoning; then the answer must begin."),
+]
+OverflowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--overflow",
+        metavar="stop|drop|compact",
+        help="When the next turn does not fit: say so, leave out the oldest turns, or sum them up.",
+    ),
+]
+NoMarkdownOption = Annotated[bool, typer.Option("--no-markdown", help="Show answers as the model wrote them.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show llama.cpp's own log, the seed and the speed.")
 ]

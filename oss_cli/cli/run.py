@@ -2,12 +2,16 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oss_cli.cli.options import (
     ContextOption,
+    ContinueOption,
+    ConversationOption,
     CpuMoeOption,
     EffortOption,
     GpuLayersOption,
@@ -17,7 +21,9 @@ from oss_cli.cli.options import (
     MlockOption,
     ModelOption,
     NoMmapOption,
+    OverflowOption,
     PairsOption,
+    ReasoningBudgetOption,
     RepeatPenaltyOption,
     SeedOption,
     StopOption,
@@ -32,10 +38,13 @@ from oss_cli.cli.options import (
 from oss_cli.errors import BadUsage, UnknownModel
 
 if TYPE_CHECKING:
+    from oss_cli.backends.base import Backend
     from oss_cli.conversation.messages import Message
     from oss_cli.conversation.options import ReplyOptions
+    from oss_cli.session.turn import Turn
     from oss_cli.settings import Settings
-    from oss_cli.wiring import ModelChoice
+    from oss_cli.terminal.console import Console
+    from oss_cli.wiring import ModelChoice, Resumed
 
 
 def run(
@@ -44,8 +53,12 @@ def run(
         typer.Argument(metavar="[PROMPT]", help="The prompt; standard input, if piped, goes before it."),
     ] = None,
     model: ModelOption = None,
+    goes_on: ContinueOption = False,
+    conversation: ConversationOption = None,
     system: SystemOption = None,
     effort: EffortOption = None,
+    reasoning_budget: ReasoningBudgetOption = None,
+    overflow: OverflowOption = None,
     option: PairsOption = None,
     max_tokens: MaxTokensOption = None,
     ctx: ContextOption = None,
@@ -79,16 +92,21 @@ def run(
         option, stop, model=named, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
+        reasoning_budget=reasoning_budget, overflow=overflow,
     )  # fmt: skip
     if as_json and not dry_run:
         raise BadUsage("--json goes with --dry-run", hint='oss run --dry-run --json "Why is the sky blue?"')
     settings = wiring.load_settings(command_line)
+    resumed = wiring.resume(conversation) if conversation is not None or goes_on else None
+    if resumed is not None:
+        settings = resumed.fill_in(command_line, settings)
     choice = wiring.choose_model(settings.model)  # before the input is waited for
-    messages, options = _request(settings, _with_standard_input(prompt, named))
+    text = _with_standard_input(prompt, named)
+    _check_letters(text, settings.system or "")
     if dry_run:
-        _print_prompt(choice, messages, options, as_json=as_json)
+        _print_prompt(choice, *_request(settings, text, resumed), as_json=as_json)
     else:
-        _answer(choice, settings, messages, options, verbose=verbose)
+        _answer(choice, settings, text, resumed, verbose=verbose)
 
 
 def split_model(words: list[str], model: str | None) -> tuple[str | None, str | None]:
@@ -123,19 +141,37 @@ def split_model(words: list[str], model: str | None) -> tuple[str | None, str | 
     )
 
 
-def _request(settings: "Settings", prompt: str) -> "tuple[list[Message], ReplyOptions]":
-    from oss_cli import wiring
-    from oss_cli.conversation.messages import system_message, user_message
-    from oss_cli.conversation.options import ReplyOptions
+def _check_letters(*texts: str) -> None:
+    """Refuse bytes of the command line that are no letters.
 
-    for text in (prompt, settings.system or ""):
+    Raises:
+        BadUsage: there are some.
+    """
+    for text in texts:
         try:
             text.encode()
-        except UnicodeEncodeError as error:  # bytes of the command line that are no letters
+        except UnicodeEncodeError as error:
             raise BadUsage("the prompt is not UTF-8 text", cause=f"character {error.start} is no letter") from error
-    before = [system_message(settings.system)] if settings.system else []
-    options = ReplyOptions(date=wiring.today(), sampling=settings.sampling, effort=settings.effort)
-    return [*before, user_message(prompt)], options
+
+
+def _request(
+    settings: "Settings", prompt: str, resumed: "Resumed | None" = None
+) -> "tuple[list[Message], ReplyOptions]":
+    """What a model is told, and how it is to answer."""
+    from dataclasses import replace
+
+    from oss_cli import wiring
+    from oss_cli.conversation.messages import system_message, user_message
+    from oss_cli.conversation.tree import shown_to_model, spoken
+
+    options = wiring.reply_options(settings)
+    system, before = settings.system or "", []
+    if resumed is not None:
+        system = settings.system or resumed.conversation.system
+        before = spoken(shown_to_model(resumed.conversation.path()))
+        options = replace(options, date=resumed.conversation.date)
+    instructions = [system_message(system)] if system else []
+    return [*instructions, *before, user_message(prompt)], options
 
 
 def _with_standard_input(prompt: str | None, model: str | None) -> str:
@@ -186,12 +222,11 @@ def _print_prompt(choice: "ModelChoice", messages: "list[Message]", options: "Re
 
 
 def _answer(
-    choice: "ModelChoice", settings: "Settings", messages: "list[Message]", options: "ReplyOptions", *, verbose: bool
+    choice: "ModelChoice", settings: "Settings", prompt: str, resumed: "Resumed | None", *, verbose: bool
 ) -> None:
     from contextlib import closing
 
     from oss_cli import wiring
-    from oss_cli.session.turn import Turn
     from oss_cli.terminal.console import open_console
     from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
     from oss_cli.terminal.status import LoadStatus
@@ -201,8 +236,12 @@ def _answer(
         backend = wiring.open_backend(
             choice, settings, is_one_shot=True, on_progress=status.show, log=console.err.write if verbose else None
         )
-    turn = Turn(backend, messages, options)
-    with closing(backend), ReplyPrinter(console) as printer, closing(iter(turn)) as events:
+    with (
+        closing(backend),
+        _open_turn(backend, settings, prompt, resumed, console) as turn,
+        ReplyPrinter(console) as printer,
+        closing(iter(turn)) as events,
+    ):
         if backend.is_plain:
             show_notice(console, f"{choice.name} has no chat format: it goes on with the text")
         ended = printer.show(events)
@@ -210,3 +249,44 @@ def _answer(
         if verbose:
             console.err.write(f"seed {ended.seed} · {describe_usage(ended.usage)}\n")
         show_cut_off(console, ended, has_answer=printer.has_answer)
+
+
+@contextmanager
+def _open_turn(
+    backend: "Backend", settings: "Settings", prompt: str, resumed: "Resumed | None", console: "Console"
+) -> "Iterator[Turn]":
+    """The turn that answers the prompt: by itself, or the next one of a kept conversation, which keeps it.
+
+    Raises:
+        ContextFull: the conversation has no room for it.
+    """
+    from contextlib import closing
+
+    from oss_cli import wiring
+    from oss_cli.conversation.habits import Overflow
+    from oss_cli.session.session import Session
+    from oss_cli.session.turn import Turn
+    from oss_cli.session.window import make_room
+    from oss_cli.terminal.errors import show_error
+    from oss_cli.terminal.reply import show_notice
+
+    if resumed is None:
+        yield Turn(backend, *_request(settings, prompt))
+        return
+    with closing(wiring.open_journal(settings)) as journal:
+        session = Session(
+            backend, wiring.reply_options(settings), system=settings.system or "",
+            conversation=resumed.conversation, journal=journal,
+        )  # fmt: skip
+        left_out = make_room(session, prompt, settings.overflow or Overflow.STOP, _run_to_its_end)
+        if left_out is not None:
+            show_notice(console, str(left_out))
+        with session.ask(prompt) as turn:
+            yield turn
+    if journal.trouble is not None:
+        show_error(journal.trouble, console.err)
+
+
+def _run_to_its_end(turn: "Turn") -> None:
+    for _ in turn:
+        pass

@@ -132,22 +132,25 @@ def new_id() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(_ID_LENGTH))
 
 
+def shown_to_model(nodes: list[Node]) -> list[Node]:
+    """Of a path of nodes, those that a model is shown: the last summary, and what comes after what it stands for."""
+    start = max((at for at, node in enumerate(nodes) if node.summary_of is not None), default=None)
+    if start is None:
+        return nodes
+    last = next(at for at, node in enumerate(nodes) if node.id == nodes[start].summary_of)
+    return [nodes[start], *(node for node in nodes[last + 1 :] if node.summary_of is None)]
+
+
 def spoken(nodes: list[Node]) -> list[Message]:
-    """What a model is told of a path of nodes: summaries in the place of what they stand for, no reply without words.
+    """What a model is told of nodes that it is shown: their messages, but no reply and no summary without words.
 
     Two messages of the user in a row (a reply in between was stopped in its reasoning) become one: many models were
     not trained for two.
     """
-    start = max((at for at, node in enumerate(nodes) if node.summary_of is not None), default=None)
-    if start is None:
-        told = nodes
-    else:
-        last = next(at for at, node in enumerate(nodes) if node.id == nodes[start].summary_of)
-        told = [nodes[start], *nodes[last + 1 : start], *nodes[start + 1 :]]
     messages: list[Message] = []
-    for node in told:
+    for node in nodes:
         message = node.message
-        if message.role is Role.ASSISTANT and not message.content:
+        if message.role is not Role.USER and not message.content:
             continue
         if messages and message.role is Role.USER and messages[-1].role is Role.USER:
             joined = f"{messages[-1].content}\n\n{message.content}"

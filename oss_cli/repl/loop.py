@@ -1,25 +1,37 @@
 """Read a line, do what it says, show what comes; where Ctrl-C and Ctrl-D are decided."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 
+from oss_cli.attachments import attach_mentions, put_before
 from oss_cli.errors import OssError
-from oss_cli.repl.commands import REGISTRY, Chat
-from oss_cli.repl.reader import Reader
-from oss_cli.repl.registry import Outcome, Quit, Send, SendAgain, Stay
-from oss_cli.session.session import Session
+from oss_cli.repl.chat import Chat
+from oss_cli.repl.commands import REGISTRY
+from oss_cli.repl.reader import Reader, Typed
+from oss_cli.repl.registry import Answer, Offer, Outcome, Quit, Send, Stay, SumUp
 from oss_cli.session.turn import Turn
+from oss_cli.session.window import compact, make_room
 from oss_cli.terminal.console import Console
 from oss_cli.terminal.errors import show_error
-from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
+from oss_cli.terminal.reply import ReplyPrinter, show_cut_off, show_notice
+from oss_cli.terminal.status import StatusLine
+
+_PARTING_WORDS = ("exit", "quit")
+"""What people type without a slash, out of habit."""
+
+OpenPrinter = Callable[[str], ReplyPrinter]
+"""A printer for one reply; gets what was shown of it earlier."""
 
 
 class ChatLoop:
     """One chat from its first line to its last."""
 
-    def __init__(self, session: Session, reader: Reader, console: Console) -> None:
-        self._chat = Chat(session)
+    def __init__(self, chat: Chat, reader: Reader, console: Console, open_printer: OpenPrinter) -> None:
+        self._chat = chat
         self._reader = reader
         self._console = console
+        self._open_printer = open_printer
+        self._has_told_trouble = False
 
     def run(self) -> None:
         """Go on until Ctrl-D, `/exit` or the end of the input.
@@ -29,6 +41,7 @@ class ChatLoop:
             KeyboardInterrupt: Ctrl-C, and nobody is at the prompt.
         """
         while True:
+            self._tell_trouble()
             try:
                 line = self._reader.read()
             except EOFError:
@@ -56,47 +69,106 @@ class ChatLoop:
         """Do what one line says; whether the chat goes on."""
         if not line.strip():
             return True
-        outcome = self._command(line.strip()) if _is_command(line) else Send(line)
-        match outcome:
+        match self._read(line):
             case Quit():
                 return False
             case Stay(text):
                 if text:
                     self._console.err.write(text + "\n")
             case Send(text):
-                self._show(self._chat.session.ask(text), text)
-            case SendAgain():
-                self._show(self._chat.session.ask_again())
+                self._send(text)
+            case Answer(begin):
+                self._show(begin())
+            case Offer(text):
+                if self._reader.is_person:
+                    self._reader.offer(text)
+                else:
+                    self._send(text)
+            case SumUp():
+                show_notice(self._console, str(compact(self._chat.session, self._show_summary)))
         return True
 
-    def _command(self, line: str) -> Outcome:
-        word, _, argument = line[1:].partition(" ")
+    def _read(self, line: str) -> Outcome:
+        if line.strip().lower() in _PARTING_WORDS:
+            return Quit()
+        if not _is_command(line) or (isinstance(line, Typed) and line.is_quoted):
+            return Send(line)
+        word, _, argument = line.strip()[1:].partition(" ")
         return REGISTRY.find(word).run(self._chat, argument.strip())
 
-    def _show(self, asked: AbstractContextManager[Turn], text: str = "") -> None:
-        """Show a turn; a message that got no answer is offered to its writer again.
+    def _send(self, text: str) -> None:
+        """Send a message with its files; one that got no answer is offered to its writer again.
+
+        Raises:
+            ContextFull: it does not fit.
+            ReplyCutOff: the reply ended before its answer began.
+        """
+        session = self._chat.session
+        tip = session.conversation.tip
+        try:
+            content = self._with_files(text)
+            left_out = make_room(session, content, self._chat.overflow, self._show_summary)
+            if left_out is not None:
+                show_notice(self._console, str(left_out))
+            tip = session.conversation.tip
+            self._show(session.ask(content, typed=text if content != text else ""))
+        finally:
+            if session.conversation.tip == tip:
+                self._reader.offer(text)
+            else:
+                self._chat.attached.clear()
+
+    def _with_files(self, text: str) -> str:
+        """A message as the model reads it: the files that go with it, then its text."""
+        by_hand = text.by_hand if isinstance(text, Typed) else text
+        mentioned = attach_mentions(by_hand, byte_limit=self._chat.most_file_bytes)
+        for notice in mentioned.notices:
+            show_notice(self._console, notice)
+        return put_before(text, [*self._chat.attached, *mentioned.attachments])
+
+    def _show(self, asked: AbstractContextManager[Turn]) -> None:
+        """Show a turn.
 
         Raises:
             ReplyCutOff: the reply ended before its answer began.
         """
         with asked as turn:
             try:
-                with ReplyPrinter(self._console) as printer, closing(iter(turn)) as events:
+                with self._open_printer(turn.begun.content) as printer, closing(iter(turn)) as events:
                     printer.show(events)
             except KeyboardInterrupt:
                 if not self._reader.is_person:
                     raise
-                said = bool(turn.reply.content)
-                show_notice(self._console, "stopped; what was said is kept" if said else "stopped before an answer")
-            finally:
-                if not turn.reply.content:
-                    self._reader.offer(text)
+                said = turn.reply.content or turn.reply.reasoning
+                show_notice(self._console, "stopped; /continue goes on" if said else "stopped before an answer")
         if turn.ended is not None:
-            show_cut_off(self._console, turn.ended, has_answer=bool(turn.reply.content), more="/set max_tokens")
-            show_notice(self._console, describe_usage(turn.ended.usage))
+            show_cut_off(
+                self._console, turn.ended, has_answer=bool(turn.reply.content), more="/set max_tokens",
+                goes_on="/continue goes on",
+            )  # fmt: skip
+
+    def _show_summary(self, turn: Turn) -> None:
+        """Let the model write a summary, and show it as an aside."""
+        status = StatusLine(self._console.err)
+        with closing(iter(turn)) as events:
+            for _ in events:
+                status.update(f"summing up the oldest turns: {turn.new_tokens:,} tokens")
+        status.clear()
+        if self._reader.is_person:
+            self._console.err.dim(turn.reply.content.strip() + "\n")
+
+    def _tell_trouble(self) -> None:
+        """Say once if nothing is kept any more; the chat goes on."""
+        trouble = self._chat.session.journal.trouble
+        if trouble is None or self._has_told_trouble:
+            return
+        self._has_told_trouble = True
+        if self._reader.is_person:
+            show_error(trouble, self._console.err)
+            show_notice(self._console, "what is said here from now on is not kept")
 
 
 def _is_command(line: str) -> bool:
     """A slash and a word: a path such as /etc/hosts is a message."""
-    word = line.strip().partition(" ")[0]
+    word = line.strip().partition(" ")[0].partition("\n")[0]
     return word.startswith("/") and word != "/" and "/" not in word[1:]

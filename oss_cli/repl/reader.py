@@ -1,5 +1,6 @@
 """Where the chat's lines come from. Here: a pipe, whose lines are a script of turns."""
 
+from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
 from oss_cli.errors import BadUsage
@@ -43,6 +44,9 @@ class Reader(Protocol):
 
     def offer(self, text: str) -> None:
         """Let the next `read` begin with this text, to be changed or sent again."""
+
+    def watch_keys(self) -> Iterable[str]:
+        """The keys pressed since the last time that mean something while a reply comes: "c-o". Never waits."""
 
 
 class PipeReader:
@@ -91,3 +95,7 @@ class PipeReader:
 
     def offer(self, text: str) -> None:
         """A script sends its lines once."""
+
+    def watch_keys(self) -> Iterable[str]:
+        """Nobody presses keys."""
+        return ()

@@ -2,11 +2,13 @@
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from oss_cli.errors import BadUsage
+from oss_cli.session.turn import Turn
 
 Chat = TypeVar("Chat")
 
@@ -31,12 +33,30 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class SendAgain:
-    """Ask for another reply to the last message."""
+class Answer:
+    """Let the model speak without a new message: another reply, or more of the last one."""
+
+    begin: Callable[[], AbstractContextManager[Turn]]
 
 
-Outcome = Stay | Quit | Send | SendAgain
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Put a text before the writer, to be changed and sent; where nobody types, it is sent as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """Let the model sum up the oldest turns."""
+
+
+Outcome = Stay | Quit | Send | Answer | Offer | SumUp
 """What a command decides; the loop acts on it."""
+
+
+Words = tuple[str, ...] | Callable[[Chat], Iterable[str]] | Literal["paths"]
+"""Words that may follow a command; how to find them; or paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,8 @@ class Command(Generic[Chat]):
     usage: str
     """What follows the name, such as `NAME VALUE`; empty for nothing."""
     run: Callable[[Chat, str], Outcome]
+    words: "Words[Chat]" = ()
+    """What Tab offers after the name."""
 
     @property
     def meaning(self) -> str:
@@ -62,12 +84,12 @@ class Registry(Generic[Chat]):
         self.commands: list[Command[Chat]] = []
 
     def command(
-        self, name: str, *aliases: str, usage: str = ""
+        self, name: str, *aliases: str, usage: str = "", words: "Words[Chat]" = ()
     ) -> Callable[[Callable[[Chat, str], Outcome]], Callable[[Chat, str], Outcome]]:
         """Register the decorated function; its docstring is the command's help."""
 
         def register(function: Callable[[Chat, str], Outcome]) -> Callable[[Chat, str], Outcome]:
-            self.commands.append(Command(name, aliases, usage, function))
+            self.commands.append(Command(name, aliases, usage, function, words))
             return function
 
         return register

@@ -1,56 +1,331 @@
-"""A conversation that goes on: its messages, its instructions, its options. Knows nothing of tokens and terminals."""
+"""A conversation that goes on: its tree of messages, its instructions, its options, and the turns that make it grow.
 
-from collections.abc import Iterator
+Knows nothing of tokens and terminals, nor of where its journal keeps things.
+"""
+
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from oss_cli.backends.base import Backend
+from oss_cli.conversation.events import StopReason, TurnEnded, Usage
 from oss_cli.conversation.messages import Message, Role, system_message, user_message
-from oss_cli.conversation.options import ReplyOptions
+from oss_cli.conversation.options import BegunReply, ReplyOptions
+from oss_cli.conversation.tree import Conversation, Making, Node, new_conversation, new_id, shown_to_model, spoken
 from oss_cli.errors import BadUsage
+from oss_cli.session.journal import Journal, NoJournal
 from oss_cli.session.turn import Turn
+
+_KEEP_INTERVAL_S = 0.05  # a reply is put together anew each time it is handed to the journal: 0.1 ms per 10,000 tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One way through a conversation, from its beginning to an end."""
+
+    leaf: Node
+    """Its last node."""
+    shared: int
+    """How many of its nodes the branch listed before it has, too."""
+    path: tuple[Node, ...]
+    is_current: bool
+    """Whether the next message follows it."""
 
 
 class Session:
-    """A conversation with one model. What is said is kept once its turn is over, also when it was stopped."""
+    """A conversation with a model. What is said is kept as it is said, also when it is stopped."""
 
-    def __init__(self, backend: Backend, options: ReplyOptions, *, system: str = "") -> None:
-        self._backend = backend
-        self.options = replace(options, goes_on=True)
-        self.system = system
+    def __init__(
+        self,
+        backend: Backend,
+        options: ReplyOptions,
+        *,
+        system: str = "",
+        conversation: Conversation | None = None,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """conversation: one to go on with; its instructions stand, unless `system` says others."""
+        self.backend = backend
+        self.journal: Journal = journal or NoJournal()
+        self._clock = clock
+        self._kept_at = 0.0
+        self.conversation = conversation or new_conversation(date=options.date, now=clock(), system=system)
+        self._is_kept = conversation is not None
+        if system:
+            self.conversation.system = system
+        self.options = replace(options, goes_on=True, date=self.conversation.date)
+        self.last_usage: Usage | None = None
+        """What the last turn cost; None: there was none in this session, or it was stopped."""
+
+    @property
+    def system(self) -> str:
         """Instructions; they stand before the messages of every turn, and may be changed at any time."""
-        self.messages: list[Message] = []
+        return self.conversation.system
 
-    def ask(self, text: str) -> AbstractContextManager[Turn]:
+    @system.setter
+    def system(self, text: str) -> None:
+        self.conversation.system = text
+        self._keep_facts()
+
+    @property
+    def title(self) -> str:
+        """What the conversation is called."""
+        return self.conversation.shown_title
+
+    @title.setter
+    def title(self, text: str) -> None:
+        self.conversation.title = text
+        self._keep_facts()
+
+    @property
+    def messages(self) -> list[Message]:
+        """What a model is told of the current branch, without the instructions."""
+        return spoken(self.shown)
+
+    @property
+    def shown(self) -> list[Node]:
+        """The nodes of the current branch that a model is shown; a summary comes first."""
+        return shown_to_model(self.conversation.path())
+
+    @property
+    def questions(self) -> list[Node]:
+        """The user's messages of the current branch, the first one first."""
+        return [node for node in self.conversation.path() if node.message.role is Role.USER]
+
+    @property
+    def last_reply(self) -> Node | None:
+        """The newest reply of the current branch."""
+        replies = (node for node in self.conversation.path()[::-1] if node.message.role is Role.ASSISTANT)
+        return next(replies, None)
+
+    # ---- turns
+
+    def prompt_with(self, text: str) -> list[Message]:
+        """What the model would be told if this were the next message."""
+        pending = Node("", self.conversation.tip, user_message(text), 0.0)
+        return self.told([*self.shown, pending])
+
+    @contextmanager
+    def ask(self, text: str, *, typed: str = "") -> Iterator[Turn]:
         """A turn that answers a new message of the user.
 
-        When the block ends, message and reply are kept; if nothing was said, neither is: two messages of the user in a
-        row are something that many models were not trained for.
+        Message and reply stay, however the block ends; but a message whose reply said nothing is taken back.
+
+        typed: what the user typed, where the message holds more.
         """
-        return self._turn(list(self.messages), user_message(text))
+        question = Node(new_id(), self.conversation.tip, user_message(text), self._clock(), typed)
+        self._add(question)
+        try:
+            with self._reply_to(question.id) as turn:
+                yield turn
+        finally:
+            if self.conversation.tip == question.id:
+                self._drop(question)
 
     def ask_again(self) -> AbstractContextManager[Turn]:
-        """A turn that answers the last message anew. The earlier reply stays unless something is said in its place.
+        """A turn that answers the last message anew, as a second branch. Nothing changes unless something is said.
 
         Raises:
             BadUsage: nothing has been said yet.
         """
-        last = max((at for at, message in enumerate(self.messages) if message.role is Role.USER), default=None)
-        if last is None:
+        questions = self.questions
+        if not questions:
             raise BadUsage("there is no reply to make again", cause="nothing has been said yet")
-        return self._turn(self.messages[:last], self.messages[last])
+        return self._reply_to(questions[-1].id)
 
-    def clear(self) -> None:
-        """Forget everything that was said; instructions and options stay."""
-        self.messages.clear()
+    def go_on(self) -> AbstractContextManager[Turn]:
+        """A turn that goes on with the last reply from where it was broken off.
+
+        Raises:
+            BadUsage: there is none, or it came to its end.
+        """
+        tip = self.conversation.nodes[self.conversation.tip] if self.conversation.tip is not None else None
+        if tip is None or tip.message.role is not Role.ASSISTANT:
+            raise BadUsage("there is no reply to go on with", cause="the last one was not broken off")
+        if not tip.is_partial:
+            raise BadUsage("there is nothing to go on with", cause="the last reply came to its end", hint="/regen")
+        return self._reply_to(tip.parent_id, begun=tip)
+
+    # ---- moving about
+
+    def rewind(self, number: int | None = None) -> Node:
+        """Go back to before one of the user's messages, so that the next one begins a branch; that message.
+
+        number: which, counted from 1; None: the last. The branch that was left stays.
+
+        Raises:
+            BadUsage: there is no such message.
+        """
+        questions = self.questions
+        if not questions:
+            raise BadUsage("there is no message to go back to", cause="nothing has been said yet")
+        if number is not None and not 1 <= number <= len(questions):
+            raise BadUsage(f"there is no message {number}", cause=f"they are numbered from 1 to {len(questions)}")
+        question = questions[(number or len(questions)) - 1]
+        self.conversation.tip = question.parent_id
+        return question
+
+    def undo(self) -> Node:
+        """Take back the last turn, or a summary if that came last; the node that was taken back stays as a branch.
+
+        Raises:
+            BadUsage: nothing has been said yet.
+        """
+        path = self.conversation.path()
+        if path and path[-1].summary_of is not None:
+            taken = path[-1]
+            self.conversation.tip = taken.parent_id
+        else:
+            taken = self.rewind()
+        self._keep_facts()
+        return taken
+
+    def branches(self) -> list[Branch]:
+        """Every branch, oldest first; what the user took back without saying anything else is one, too."""
+        current = {node.id for node in self.conversation.path()}
+        found: list[Branch] = []
+        before: tuple[Node, ...] = ()
+        for leaf in self.conversation.leaves():
+            path = tuple(self.conversation.path(leaf.id))
+            pairs = zip(path, before, strict=False)
+            shared = next((at for at, (a, b) in enumerate(pairs) if a.id != b.id), min(len(path), len(before)))
+            found.append(Branch(leaf, shared, path, leaf.id in current))
+            before = path
+        return found
+
+    def switch(self, number: int) -> Branch:
+        """Go to the end of a branch, by its number from 1.
+
+        Raises:
+            BadUsage: there is no such branch.
+        """
+        branches = self.branches()
+        if not 1 <= number <= len(branches):
+            cause = f"they are numbered from 1 to {len(branches)}" if branches else "nothing has been said yet"
+            raise BadUsage(f"there is no branch {number}", cause=cause)
+        branch = branches[number - 1]
+        self.conversation.tip = branch.leaf.id
+        self._keep_facts()
+        return branch
+
+    def begin_anew(self, date: str) -> None:
+        """Begin another conversation; instructions and options stay, and the old conversation where it is kept."""
+        self.conversation = new_conversation(date=date, now=self._clock(), system=self.system)
+        self.options = replace(self.options, date=date)
+        self._is_kept = False
+        self.last_usage = None
+
+    def put_summary(self, text: str, last: Node) -> Node:
+        """Let a summary stand for a node of the current branch and all before it; without text they are left out."""
+        message = Message(Role.SYSTEM, text)
+        node = Node(new_id(), self.conversation.tip, message, self._clock(), summary_of=last.id)
+        self._add(node)
+        return node
+
+    def ask_about(self, nodes: list[Node], request: str, options: ReplyOptions) -> Turn:
+        """A turn on some of the nodes that a model is shown, of which nothing is kept."""
+        return Turn(self.backend, [*self.told(nodes), user_message(request)], options)
+
+    # ---- how a reply grows
 
     @contextmanager
-    def _turn(self, before: list[Message], question: Message) -> Iterator[Turn]:
-        instructions = [system_message(self.system)] if self.system else []
-        turn = Turn(self._backend, [*instructions, *before, question], self.options)
+    def _reply_to(self, parent_id: str | None, *, begun: Node | None = None) -> Iterator[Turn]:
+        options = self.options
+        if begun is not None:
+            options = replace(options, begun=BegunReply(begun.message, self._tokens_of(begun)))
+        making = Making(self.backend.name, self.backend.sha256, options.effort, options.sampling)
+        node = begun or Node(new_id(), parent_id, Message(Role.ASSISTANT), self._clock(), making=making)
+
+        def grow(turn: Turn) -> None:
+            now = time.monotonic()
+            if turn.has_said and (now - self._kept_at >= _KEEP_INTERVAL_S or node.id not in self.conversation.nodes):
+                self._kept_at = now
+                self._add(_grown(node, turn, reason=None))
+
+        told = self.told(shown_to_model(self.conversation.path(parent_id)))
+        turn = Turn(self.backend, told, options, on_event=grow)
+        former = self.conversation.tip
         try:
             yield turn
         finally:
-            if turn.reply.content:
-                # Nobody here runs tools: a call without its result would stand in the way of every later turn.
-                self.messages = [*before, question, replace(turn.reply, tool_calls=())]
+            grown = _grown(node, turn, turn.ended.reason if turn.ended is not None else StopReason.CANCELLED)
+            self.last_usage = turn.ended.usage if turn.ended is not None else None
+            if turn.reply.content or (turn.reply.reasoning and grown.is_partial):
+                self._add(grown)
+            elif node.id in self.conversation.nodes:  # it has ended in its reasoning: nobody can go on with that
+                self._drop(grown)
+                self.conversation.tip = former
+                self._keep_facts()
+
+    def told(self, nodes: list[Node]) -> list[Message]:
+        """What a model is told of nodes that it is shown: instructions and a summary as one message, then the rest."""
+        messages = spoken(nodes)
+        instructions = [self.system] if self.system else []
+        if messages and messages[0].role is Role.SYSTEM:
+            instructions.append(messages[0].content)
+            messages = messages[1:]
+        return [system_message("\n\n".join(instructions)), *messages] if instructions else messages
+
+    def _tokens_of(self, node: Node) -> tuple[int, ...]:
+        """A reply's tokens, if it was this very model that made them."""
+        making = node.making
+        if making is None or (making.model, making.model_sha256) != (self.backend.name, self.backend.sha256):
+            return ()
+        return making.tokens
+
+    def _add(self, node: Node) -> None:
+        """Put a node into the tree, or its newer state, and hand it over."""
+        moves = not self._is_kept or self.conversation.tip != node.id
+        self.conversation.add(node)
+        self._is_kept = True
+        if moves:
+            self._keep_facts()
+        self.journal.keep_node(self.conversation.id, node)
+
+    def _drop(self, node: Node) -> None:
+        """Take a node that nothing follows out of the tree, and out of what is kept."""
+        self.conversation.remove(node.id)
+        self.journal.drop_node(self.conversation.id, node.id)
+        self._keep_facts()
+
+    def _keep_facts(self) -> None:
+        """Hand the conversation itself over; not before something has been said in it."""
+        if self._is_kept:
+            self.journal.keep_conversation(replace(self.conversation, nodes={}))
+
+
+def _grown(node: Node, turn: Turn, reason: StopReason | None) -> Node:
+    """A reply's node as it is now."""
+    assert node.making is not None, "a reply tells how it was made"
+    earlier = node.making.usage if turn.begun.content or turn.begun.reasoning else Usage()
+    making = replace(
+        node.making,
+        seed=turn.ended.seed if turn.ended is not None else node.making.seed,
+        usage=_together(earlier, _usage(turn)),
+        reason=reason,
+        tokens=tuple(turn.tokens),
+    )
+    return replace(node, message=turn.reply, making=making)
+
+
+def _usage(turn: Turn) -> Usage:
+    if isinstance(turn.ended, TurnEnded):
+        return turn.ended.usage
+    return Usage(prompt_tokens=turn.prompt_tokens, reply_tokens=turn.new_tokens)
+
+
+def _together(earlier: Usage, later: Usage) -> Usage:
+    """What a reply cost that was made in two turns."""
+    if not earlier.reply_tokens:
+        return later
+    return replace(
+        later,
+        prompt_tokens=earlier.prompt_tokens,
+        reused_tokens=earlier.reused_tokens,
+        reply_tokens=earlier.reply_tokens + later.reply_tokens,
+        reasoning_tokens=earlier.reasoning_tokens + later.reasoning_tokens,
+        decode_s=earlier.decode_s + later.decode_s,
+        first_token_s=earlier.first_token_s,
+    )

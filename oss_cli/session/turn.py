@@ -1,10 +1,19 @@
 """One turn: a conversation goes in, events come out, and what was said is put together on the way."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 from oss_cli.backends.base import Backend
-from oss_cli.conversation.events import Event, PreambleDelta, ReasoningDelta, TextDelta, ToolCallEnded, TurnEnded
+from oss_cli.conversation.events import (
+    Event,
+    PreambleDelta,
+    PrefillProgress,
+    ReasoningDelta,
+    TextDelta,
+    TokensSampled,
+    ToolCallEnded,
+    TurnEnded,
+)
 from oss_cli.conversation.messages import Message, Role, ToolCall
 from oss_cli.conversation.options import ReplyOptions
 
@@ -12,14 +21,34 @@ from oss_cli.conversation.options import ReplyOptions
 class Turn:
     """A reply that is being made. Iterate over it once; stop early and the model stops, and what was said stays."""
 
-    def __init__(self, backend: Backend, messages: Sequence[Message], options: ReplyOptions) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        messages: Sequence[Message],
+        options: ReplyOptions,
+        *,
+        on_event: Callable[["Turn"], None] | None = None,
+    ) -> None:
+        """on_event: told after each event, before whoever iterates sees it."""
         self._backend = backend
         self._messages = messages
         self._options = options
-        self._answer: list[str] = []
+        self._on_event = on_event
+        begun = options.begun
+        self.begun = begun.message if begun is not None else Message(Role.ASSISTANT)
+        """What had been said already of a reply that goes on."""
+        self._answer: list[str] = [self.begun.content] if self.begun.content else []
         self._preamble: list[str] = []
-        self._reasoning: list[str] = []
+        self._reasoning: list[str] = [self.begun.reasoning] if self.begun.reasoning else []
         self._calls: list[ToolCall] = []
+        self.tokens: list[int] = list(begun.tokens) if begun is not None else []
+        """Every token of the reply so far, as far as the backend tells them."""
+        self.new_tokens = 0
+        """How many of them came in this turn."""
+        self.prompt_tokens = 0
+        """Of the prompt; known once its evaluation has begun."""
+        self.has_said = False
+        """Whether anything at all has come, reasoning included."""
         self.ended: TurnEnded | None = None
         """The last event; None while the reply is being made, and for good if it was stopped."""
 
@@ -27,6 +56,8 @@ class Turn:
         with closing(self._backend.reply(self._messages, self._options)) as events:
             for event in events:
                 self._take(event)
+                if self._on_event is not None:
+                    self._on_event(self)
                 yield event
 
     @property
@@ -42,15 +73,24 @@ class Turn:
 
     def _take(self, event: Event) -> None:
         match event:
+            case TokensSampled(tokens):
+                self.tokens += tokens
+                self.new_tokens += len(tokens)
             case TextDelta(text):
-                self._answer.append(text)
+                self._say(self._answer, text)
             case PreambleDelta(text):
-                self._preamble.append(text)
+                self._say(self._preamble, text)
             case ReasoningDelta(text):
-                self._reasoning.append(text)
+                self._say(self._reasoning, text)
             case ToolCallEnded(_, call):
                 self._calls.append(call)
+            case PrefillProgress(_, total):
+                self.prompt_tokens = total
             case TurnEnded():
                 self.ended = event
             case _:
                 pass
+
+    def _say(self, parts: list[str], text: str) -> None:
+        parts.append(text)
+        self.has_said = self.has_said or bool(text)

@@ -114,10 +114,12 @@ def show_notice(console: Console, text: str) -> None:
         console.err.dim(f"({text})\n")
 
 
-def show_cut_off(console: Console, ended: TurnEnded, *, has_answer: bool, more: str = "--max-tokens") -> None:
+def show_cut_off(
+    console: Console, ended: TurnEnded, *, has_answer: bool, more: str = "--max-tokens", goes_on: str = ""
+) -> None:
     """Say that a reply was cut short.
 
-    more: what allows more tokens, to be followed by their number.
+    more: what allows more tokens, to be followed by their number. goes_on: how the reply can go on.
 
     Raises:
         ReplyCutOff: it ended before its answer began.
@@ -130,7 +132,10 @@ def show_cut_off(console: Console, ended: TurnEnded, *, has_answer: bool, more: 
     limit = limits.get(ended.reason)
     hint = f"{more} {max(512, tokens * 4)}" if ended.reason is StopReason.MAX_TOKENS else ""
     if has_answer and limit is not None:
-        show_notice(console, f"the answer was cut off: {limit}" + (f"; {hint} allows more" if hint else ""))
+        show_notice(
+            console,
+            f"the answer was cut off: {limit}" + (f"; {goes_on or hint + ' allows more'}" if goes_on or hint else ""),
+        )
     if has_answer or ended.reason is StopReason.STOP_STRING:
         return
     if limit is not None:

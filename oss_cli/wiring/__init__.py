@@ -17,7 +17,15 @@ from oss_cli.wiring.choice import (
     shape_of,
     user_aliases,
 )
-from oss_cli.wiring.history import open_history, open_journal
+from oss_cli.wiring.conversation import (
+    OpenModels,
+    Resumed,
+    leave_no_trace,
+    open_journal,
+    reply_options,
+    resume,
+)
+from oss_cli.wiring.history import open_history
 from oss_cli.wiring.hub import RemoteModel, find_here, hub_endpoint, look_at_repository, open_puller, transfer_options
 from oss_cli.wiring.machine import (
     describe_fit,
@@ -49,7 +57,9 @@ from oss_cli.wiring.settings import (
 
 __all__ = [
     "ModelChoice",
+    "OpenModels",
     "RemoteModel",
+    "Resumed",
     "choose_format",
     "choose_model",
     "config_file",
@@ -66,6 +76,7 @@ __all__ = [
     "keep_probe",
     "known_fits",
     "known_machine",
+    "leave_no_trace",
     "last_uses",
     "load_settings",
     "look_at_repository",
@@ -87,6 +98,8 @@ __all__ = [
     "probe",
     "remove_alias",
     "render_dry",
+    "reply_options",
+    "resume",
     "set_alias",
     "shape_of",
     "today",

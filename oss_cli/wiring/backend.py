@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from oss_cli.errors import EngineFailed
 from oss_cli.settings import Settings
-from oss_cli.wiring.choice import ModelChoice, explain_bad_file, note_use, shape_of
+from oss_cli.wiring.choice import ModelChoice, explain_bad_file, note_use, sha256_of, shape_of
 from oss_cli.wiring.machine import note_gpus, probe, too_large, weights_bytes
 from oss_cli.wiring.settings import open_catalogue
 
@@ -54,7 +54,7 @@ def open_backend(
         explain_bad_file(choice.path)
         raise
     prompt_format = choose_format(engine.model, choice.entry)
-    model = LocalModel(choice.name, _model_sampling(engine.model, choice))
+    model = LocalModel(choice.name, _model_sampling(engine.model, choice), sha256_of(choice))
     note_use(choice)
     return LocalBackend(engine, prompt_format, model)
 

@@ -1,6 +1,7 @@
 """A name becomes a model file."""
 
 import os
+import re
 import shlex
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from oss_cli.catalogue import Catalogue, CatalogueEntry
     from oss_cli.plan import ModelShape
     from oss_cli.store.local import InstalledModel, LocalStore
+
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,9 @@ def remove_alias(alias: str) -> None:
 
 
 def note_use(choice: "ModelChoice") -> None:
-    """Remember that a model was used now, for `oss list`."""
+    """Remember that a model was used now, for `oss list`; not where nothing may be kept."""
+    if os.environ.get("OSS_PRIVATE") == "1":
+        return
     from datetime import UTC, datetime
 
     from oss_cli.store.usage import note_use as write
@@ -190,6 +196,15 @@ def _choose_installed(store: "LocalStore") -> ModelChoice:
         )
     best: InstalledModel = max(fitting, key=lambda one: one[0])[1]
     return ModelChoice(best.name, best.path, best.entry)
+
+
+def sha256_of(choice: ModelChoice) -> str:
+    """The SHA-256 of a model's (first) file, as far as somebody has told it; empty: nobody has. Reads no weights."""
+    path = choice.path
+    if path.is_symlink() and _SHA256.fullmatch(path.readlink().name):  # the Hugging Face cache names blobs by it
+        return path.readlink().name
+    files = choice.entry.files if choice.entry is not None else ()
+    return files[0].sha256 if files and files[0].bytes == path.stat().st_size else ""
 
 
 def shape_of(choice: ModelChoice) -> "ModelShape | None":

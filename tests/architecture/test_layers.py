@@ -17,9 +17,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", "terminal", "paths"},
     "cli": {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
-        "paths", "attachments", "history",
+        "paths", "attachments", "history", "backends.base",
     },
-    "repl": {"session", "terminal", "attachments"},
+    "repl": {"session", "terminal", "attachments", "backends.base"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",
         "attachments", "history",

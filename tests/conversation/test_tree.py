@@ -2,7 +2,7 @@
 
 from oss_cli.conversation.events import StopReason
 from oss_cli.conversation.messages import Message, Role, system_message, user_message
-from oss_cli.conversation.tree import Conversation, Making, Node, new_conversation, new_id, spoken
+from oss_cli.conversation.tree import Conversation, Making, Node, new_conversation, new_id, shown_to_model, spoken
 
 
 def node(name: str, parent: str | None, message: Message, *, summary_of: str | None = None) -> Node:
@@ -79,7 +79,7 @@ def test_a_summary_stands_for_all_up_to_its_node() -> None:
         node("e", "s", user_message("Three?")),
     ]
     told = [system_message("They counted."), user_message("Two?"), assistant("2"), user_message("Three?")]
-    assert spoken(nodes) == told
+    assert spoken(shown_to_model(nodes)) == told
 
 
 def test_the_last_summary_counts_and_may_stand_for_an_earlier_one() -> None:
@@ -92,7 +92,32 @@ def test_the_last_summary_counts_and_may_stand_for_an_earlier_one() -> None:
         node("t", "d", system_message("One, two."), summary_of="d"),
         node("e", "t", user_message("Three?")),
     ]
-    assert spoken(nodes) == [system_message("One, two."), user_message("Three?")]
+    assert spoken(shown_to_model(nodes)) == [system_message("One, two."), user_message("Three?")]
+
+
+def test_a_summary_of_less_than_was_said_since_an_earlier_one_takes_its_place() -> None:
+    nodes = [
+        node("a", None, user_message("One?")),
+        node("b", "a", assistant("1")),
+        node("c", "b", user_message("Two?")),
+        node("d", "c", assistant("2")),
+        node("s", "d", system_message("One."), summary_of="b"),
+        node("e", "s", user_message("Three?")),
+        node("f", "e", assistant("3")),
+        node("t", "f", system_message("One, two."), summary_of="d"),
+    ]
+    told = [system_message("One, two."), user_message("Three?"), assistant("3")]
+    assert spoken(shown_to_model(nodes)) == told
+
+
+def test_a_summary_without_words_leaves_out_what_it_stands_for() -> None:
+    nodes = [
+        node("a", None, user_message("One?")),
+        node("b", "a", assistant("1")),
+        node("s", "b", system_message(""), summary_of="b"),
+        node("e", "s", user_message("Two?")),
+    ]
+    assert spoken(shown_to_model(nodes)) == [user_message("Two?")]
 
 
 def test_a_reply_is_partial_until_it_has_ended_by_itself() -> None:

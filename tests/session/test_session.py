@@ -148,10 +148,10 @@ def test_with_nothing_said_there_is_nothing_to_ask_again() -> None:
     assert error.exit_code == ExitCode.USAGE
 
 
-def test_clearing_forgets_what_was_said_but_neither_instructions_nor_options() -> None:
+def test_beginning_anew_keeps_instructions_and_options_alone() -> None:
     session, backend = session_of(answer("b"), answer("d"), system="Be brief.")
     ask(session, "a")
-    session.clear()
+    session.begin_anew("2026-11-23")
     ask(session, "c")
     assert backend.asked[1] == ([system_message("Be brief."), user_message("c")], session.options)
     assert session.messages == [user_message("c"), assistant("d")]

@@ -1,0 +1,186 @@
+"""Keeping a conversation inside the context: whether the next turn fits, and what to leave out if it does not.
+
+Nothing is ever left out silently: what was done is told with its numbers. The history keeps everything; what the model
+is not shown any more is marked by a node of the tree, and `undo` takes that back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from oss_cli.conversation.habits import Overflow
+from oss_cli.conversation.messages import Role, user_message
+from oss_cli.conversation.options import ReasoningEffort, ReplyOptions
+from oss_cli.conversation.tree import Node
+from oss_cli.errors import BadUsage, ContextFull
+from oss_cli.session.session import Session
+from oss_cli.session.turn import Turn
+
+_MOST_REPLY_ROOM = 1024
+"""Tokens that are kept free for a reply of unknown length; of a small context, a quarter."""
+_KEPT_SHARE = 0.6
+"""Of the context: leaving out stops where the prompt takes this much, so that not every turn has to leave out more."""
+_RECENT_SHARE = 0.25
+"""Of the context: the newest turns are not summed up, as long as they take no more."""
+_REQUEST = """\
+Sum up our conversation so far in at most {words} words, for your own later use. Keep every fact, name, number, \
+decision and open question that may matter later, and what I asked you to do or not to do. Write the summary alone."""
+_HEAD = "Summary of the conversation so far:\n"
+
+ShowTurn = Callable[[Turn], None]
+"""Runs a turn to its end and shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How a prompt and the context compare."""
+
+    prompt_tokens: int
+    reply_tokens: int
+    """What is kept free for the reply."""
+    context_tokens: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether prompt and reply have room."""
+        return self.prompt_tokens + self.reply_tokens <= self.context_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What was done to make room."""
+
+    turns: int
+    """How many of the oldest turns the model is not shown any more."""
+    tokens_before: int
+    tokens_after: int
+    """Of the prompt."""
+    is_summed_up: bool
+
+    def __str__(self) -> str:
+        turns = "the oldest turn is" if self.turns == 1 else f"the {self.turns} oldest turns are"
+        how = "summed up" if self.is_summed_up else "left out"
+        numbers = f"{self.tokens_before:,} tokens became {self.tokens_after:,}"
+        return f"{turns} {how}: {numbers}; the history keeps them, /undo takes this back"
+
+
+def measure(session: Session, text: str) -> Room:
+    """How much of the context the next turn would take."""
+    context = session.backend.context_tokens
+    wanted = session.options.sampling.max_tokens or _MOST_REPLY_ROOM
+    prompt = session.backend.count_tokens(session.prompt_with(text), session.options)
+    return Room(prompt, min(wanted, _MOST_REPLY_ROOM, context // 4), context)
+
+
+def make_room(session: Session, text: str, overflow: Overflow, show: ShowTurn) -> LeftOut | None:
+    """Leave out or sum up what has to be, so that the next turn fits; None: it fits as it is.
+
+    show: shows the turn in which the model writes a summary.
+
+    Raises:
+        ContextFull: it does not fit, and nothing may or can be done about that.
+    """
+    room = measure(session, text)
+    if room.fits:
+        return None
+    if overflow is Overflow.STOP or not _turns(session) or not _fits_alone(session, text, room):
+        raise ContextFull(
+            prompt_tokens=room.prompt_tokens, reply_tokens=room.reply_tokens, context_tokens=room.context_tokens,
+            may_shorten=bool(_turns(session)) and _fits_alone(session, text, room),
+        )  # fmt: skip
+    if overflow is Overflow.DROP:
+        return _drop(session, text, room)
+    done = compact(session, show, text=text)
+    return done if measure(session, text).fits else _drop(session, text, room)
+
+
+def compact(session: Session, show: ShowTurn, *, text: str = "") -> LeftOut:
+    """Let the model sum up the oldest turns, and the summary stand for them.
+
+    text: the next message, if there is one already.
+
+    Raises:
+        BadUsage: there is nothing to sum up, or the model wrote nothing.
+    """
+    turns = _turns(session)
+    if not turns:
+        raise BadUsage("there is nothing to sum up", cause="nothing has been said yet")
+    before = _count(session, text)
+    context = session.backend.context_tokens
+    room = max(32, min(_MOST_REPLY_ROOM, context // 8))
+    request, options = _REQUEST.format(words=room // 2), _summary_options(session.options, room)
+    old = turns[: _count_old(session, turns, context)]
+    while len(old) > 1 and _count_request(session, old, request) + 2 * room > context:
+        old = old[:-1]
+    turn = session.ask_about([*_summary(session), *_flat(old)], request, options)
+    show(turn)
+    summary = turn.reply.content.strip()
+    if turn.ended is None or not summary:
+        raise BadUsage("the conversation is not summed up", cause="the model wrote no whole summary")
+    session.put_summary(_HEAD + summary, old[-1][-1])
+    return LeftOut(len(old), before, _count(session, text), is_summed_up=True)
+
+
+def _summary_options(options: ReplyOptions, room: int) -> ReplyOptions:
+    sampling = replace(options.sampling, max_tokens=2 * room, stop=())
+    return replace(options, sampling=sampling, effort=ReasoningEffort.LOW, reasoning_budget=room)
+
+
+def _drop(session: Session, text: str, room: Room) -> LeftOut:
+    """Leave out as few of the oldest turns as bring the prompt to its share of the context, but at least one."""
+    turns, summary = _turns(session), _summary(session)
+    limit = min(room.context_tokens * _KEPT_SHARE, room.context_tokens - room.reply_tokens)
+    count = next(
+        (number for number in range(1, len(turns)) if _count_kept(session, summary, turns[number:], text) <= limit),
+        len(turns),
+    )
+    if count == len(turns) and _count_kept(session, summary, [], text) + room.reply_tokens > room.context_tokens:
+        summary = []  # it is too long itself
+    last = turns[count - 1][-1] if turns else session.conversation.path()[-1]
+    session.put_summary(summary[0].message.content if summary else "", last)
+    return LeftOut(count, room.prompt_tokens, _count(session, text), is_summed_up=False)
+
+
+def _count_old(session: Session, turns: list[list[Node]], context: int) -> int:
+    """How many of the oldest turns are to be summed up: all but the newest, of which a share of the context stays."""
+    for number in range(1, len(turns)):
+        if _count_kept(session, [], turns[number:], "") <= context * _RECENT_SHARE:
+            return number
+    return len(turns)
+
+
+def _count_kept(session: Session, summary: list[Node], turns: list[list[Node]], text: str) -> int:
+    told = session.told([*summary, *_flat(turns)])
+    return session.backend.count_tokens([*told, user_message(text)], session.options)
+
+
+def _count_request(session: Session, turns: list[list[Node]], request: str) -> int:
+    return _count_kept(session, _summary(session), turns, request)
+
+
+def _fits_alone(session: Session, text: str, room: Room) -> bool:
+    """Whether the message itself leaves room for a reply."""
+    return _count_kept(session, [], [], text) + room.reply_tokens <= room.context_tokens
+
+
+def _count(session: Session, text: str) -> int:
+    return session.backend.count_tokens(session.prompt_with(text or "?"), session.options)
+
+
+def _summary(session: Session) -> list[Node]:
+    """The summary that the model is shown, if there is one."""
+    return [node for node in session.shown[:1] if node.summary_of is not None]
+
+
+def _turns(session: Session) -> list[list[Node]]:
+    """What the model is shown, in turns: a message of the user, and what followed it."""
+    turns: list[list[Node]] = []
+    for node in session.shown:
+        if node.message.role is Role.USER:
+            turns.append([node])
+        elif turns:
+            turns[-1].append(node)
+    return turns
+
+
+def _flat(turns: list[list[Node]]) -> list[Node]:
+    return [node for turn in turns for node in turn]
