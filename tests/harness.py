@@ -93,6 +93,12 @@ class Terminal:
         self.send("\x03")
         return time.monotonic()
 
+    def watch(self, seconds: float) -> None:
+        """Read what comes in the next seconds."""
+        deadline = time.monotonic() + seconds
+        while self._read(deadline):
+            pass
+
     def wait(self, timeout_s: float = 30) -> int:
         """Read until the program has ended; its exit status."""
         deadline = time.monotonic() + timeout_s
