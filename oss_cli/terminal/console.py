@@ -2,8 +2,11 @@
 
 import errno
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TextIO
 
 from oss_cli.errors import ClosedPipe, OutputFailed
@@ -11,6 +14,35 @@ from oss_cli.terminal.sanitize import visible
 
 _DIM, _RED, _BOLD, _RESET = "\x1b[2m", "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
 _CLEAR_LINE = "\r\x1b[2K"
+
+
+_STAND_INS = str.maketrans({
+    "•": "*", "·": "-", "│": "|", "─": "-", "…": "...", "›": ">", "→": "->", "×": "x", "≈": "~", "≤": "<=", "≥": ">=",
+    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"',
+    "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+})  # fmt: skip
+"""ASCII for the signs that our lines and models' texts use most."""
+
+
+def fit_to_encoding(text: str, encoding: str) -> str:
+    """The text in the letters that an encoding has; where there is no stand-in, as `\\u4e2d`."""
+    if text.isascii() or encoding.lower().replace("-", "").replace("_", "").startswith("utf"):
+        return text
+    return "".join(map(_fitting(encoding), text))
+
+
+@lru_cache
+def _fitting(encoding: str) -> Callable[[str], str]:
+    @lru_cache(maxsize=1024)
+    def fit(character: str) -> str:
+        try:
+            character.encode(encoding)
+        except UnicodeEncodeError:
+            stand_in = character.translate(_STAND_INS)
+            return stand_in.encode(encoding, "backslashreplace").decode(encoding)
+        return character
+
+    return fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +58,11 @@ class Stream:
 
     def write(self, text: str) -> None:
         """Write at once; to a terminal, only what cannot drive it."""
-        self._raw(visible(text) if self.is_watched else text)
+        self._raw(self._shown(text) if self.is_watched else text)
 
     def style(self, text: str, code: str) -> None:
         """Write in a style, where there are colours."""
-        self._raw(f"{code}{visible(text)}{_RESET}" if self.has_colour else visible(text))
+        self._raw(f"{code}{self._shown(text)}{_RESET}" if self.has_colour else self._shown(text))
 
     def dim(self, text: str) -> None:
         """Write so that it stays in the background."""
@@ -44,10 +76,32 @@ class Stream:
         """Write as errors begin."""
         self.style(text, _RED)
 
+    def draw(self, text: str) -> None:
+        """Write text that is harmless already, with escape sequences of our own."""
+        self._raw(text)
+
+    @property
+    def encoding(self) -> str:
+        """What letters become on their way out."""
+        return getattr(self.file, "encoding", None) or "utf-8"
+
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the terminal, as they are now."""
+        try:
+            columns, lines = os.get_terminal_size(self.file.fileno())
+        except (OSError, ValueError):  # no terminal, or no file
+            columns = lines = 0
+        fallback = shutil.get_terminal_size()
+        return columns or fallback.columns, lines or fallback.lines
+
     def clear_line(self) -> None:
         """Empty the line that the cursor is on."""
         if self.has_escapes:
             self._raw(_CLEAR_LINE)
+
+    def _shown(self, text: str) -> str:
+        shown = visible(text)
+        return fit_to_encoding(shown, self.encoding) if self.is_watched else shown
 
     def _raw(self, text: str) -> None:
         """Write as it is.

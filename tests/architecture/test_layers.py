@@ -51,6 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 OWNERS = {
     "typer": "cli",
     "rich": "terminal",
+    "markdown_it": "terminal.markdown",
+    "pygments": "terminal.markdown",
     "prompt_toolkit": "repl.prompt",
     "llama_cpp": "engine.llama",
     "huggingface_hub": "store.hub",

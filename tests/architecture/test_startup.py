@@ -38,13 +38,22 @@ def test_version_loads_nothing_of_the_command_line() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["list"]] + SMALL)
 def test_help_and_list_load_no_engine_and_no_editor(arguments: list[str]) -> None:
     loaded = modules_after(*arguments)
-    assert not loaded & (set(HEAVY) - {"rich.markdown"})
+    assert not loaded & (set(HEAVY) - {"rich.markdown"})  # which Typer loads for its help
 
 
 def test_a_run_on_harmony_loads_neither_numpy_nor_jinja2(tiny_gpt_oss: Path) -> None:
     loaded = modules_after("run", "-m", str(tiny_gpt_oss), "-e", "low", "--temperature", "0", "Say the word banana.")
     assert "llama_cpp.llama_cpp" in loaded
-    assert not loaded & {"llama_cpp", "numpy", "jinja2", "huggingface_hub", "prompt_toolkit", "rich"}
+    assert not loaded & {
+        "llama_cpp",
+        "numpy",
+        "jinja2",
+        "huggingface_hub",
+        "prompt_toolkit",
+        "rich",
+        "markdown_it",
+        "pygments",
+    }
 
 
 @pytest.mark.parametrize(
