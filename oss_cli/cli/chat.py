@@ -182,7 +182,9 @@ def _printer(chat: "Chat", settings: Settings, reader: "Reader", console: "Conso
         return chat.reasoning
 
     def open_printer(begun: str) -> ReplyPrinter:
-        return ReplyPrinter(console)
+        return ReplyPrinter(
+            console, begun=begun, markdown=settings.markdown is not False, reasoning=chat.reasoning, poll=poll
+        )
 
     return open_printer
 

@@ -1,10 +1,13 @@
 """The real program on a real terminal: what a person sees, and what Ctrl-C and Ctrl-D do."""
 
 import json
+import re
 import stat
 import termios
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.harness import open_terminal, run_oss
 
@@ -14,7 +17,8 @@ def test_a_chat_answers_remembers_and_leaves(tiny_gpt_oss: Path) -> None:
         terminal.expect("tiny-gpt-oss · /help shows the commands, Ctrl-D leaves")
         terminal.expect("\n›")
         terminal.send("My name is Alice.\r")
-        terminal.expect("The user has the name Alice.\n\nNice to meet you, Alice.\n")
+        terminal.expect("thought for ")
+        terminal.expect("\n\nNice to meet you, Alice.\n")
         terminal.see("92 of 131,072")
         terminal.send("What is my name?\r")
         terminal.expect("Your name is Alice.\n")
@@ -30,7 +34,7 @@ def test_commands_of_a_chat(tiny_gpt_oss: Path) -> None:
         terminal.expect("effort: low\n")
         terminal.send("Say the word banana.\r")
         shown = terminal.expect("\nbanana\n")
-        assert "The user wants" not in shown
+        assert "The user wants" not in shown and "thought" not in shown
         terminal.send("/regen\r")
         terminal.expect("\nbanana\n")
         terminal.send("/clear\r")
@@ -79,10 +83,21 @@ def test_ctrl_c_in_a_run_leaves_what_was_said_and_exits_130() -> None:
     assert "Traceback" not in terminal.text
 
 
-def test_a_run_at_a_terminal_shows_reasoning_before_the_answer(tiny_gpt_oss: Path) -> None:
+def test_a_run_at_a_terminal_says_how_long_it_thought_before_the_answer(tiny_gpt_oss: Path) -> None:
     with open_terminal("run", "-m", str(tiny_gpt_oss), "--temperature", "0", "Say the word banana.") as terminal:
         assert terminal.wait() == 0
-        assert terminal.text == "The user wants the word banana.\n\nbanana\n"
+        assert re.fullmatch(r"thought for \d.* s.*\n\nbanana\n", terminal.text)
+
+
+@pytest.mark.parametrize("size", [(40, 12), (200, 60)])
+def test_a_run_fits_the_terminal(size: tuple[int, int]) -> None:
+    words = ("run", "-m", "smollm2-135m", "--temperature", "0", "--max-tokens", "60", "Write a story about a king.")
+    answer = run_oss(*words).stdout
+    with open_terminal(*words, columns=size[0], lines=size[1]) as terminal:
+        assert terminal.wait() == 0
+    lines = terminal.text.split("\n")
+    assert all(len(line) <= size[0] for line in lines)
+    assert "".join(answer.split()) in "".join(terminal.text.split())
 
 
 def test_a_model_alone_at_a_terminal_is_told_about_chat() -> None:

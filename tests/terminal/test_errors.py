@@ -12,6 +12,7 @@ from oss_cli.errors import (
     CacheNotWritable,
     CannotWrite,
     ClosedPipe,
+    ContextFull,
     ContextTooLong,
     DiskTooSmall,
     DoesNotFit,
@@ -92,6 +93,14 @@ LOOKS: list[tuple[OssError, int, str]] = [
         5,
         "error: gpt does not fit on this computer\n  needs 63.7 GB\n  there is 14.9 GB\n"
         "  to try it all the same, and slowly: --gpu-layers 0\nhint: oss pull gpt-20b\n",
+    ),
+    (
+        ContextFull(prompt_tokens=4000, reply_tokens=1024, context_tokens=4096, may_shorten=True),
+        5,
+        "error: the conversation has outgrown the context\n"
+        "  with this message it takes 4,000 tokens, and a reply some 1,024\n"
+        "  the context holds 4,096\n"
+        "hint: /compact sums the beginning up, /new begins anew; or start with --overflow drop, or compact\n",
     ),
     (
         ContextTooLong(context_tokens=9000, trained_tokens=8192),

@@ -13,11 +13,13 @@ from oss_cli.conversation.events import (
     ReasoningDelta,
     StopReason,
     TextDelta,
+    TokensSampled,
     ToolCallDelta,
     ToolCallEnded,
     TurnEnded,
     Usage,
 )
+from oss_cli.conversation.habits import ReasoningView
 from oss_cli.conversation.messages import ToolCall
 from oss_cli.errors import ClosedPipe, ExitCode, ReplyCutOff
 from oss_cli.terminal.console import Console, Stream
@@ -29,10 +31,12 @@ THOUGHT: list[Event] = [ReasoningDelta("Let me "), ReasoningDelta("see."), TextD
 CLEAR = "\r\x1b[2K"
 
 
-def show(events: Sequence[Event], out: Kind, err: Kind) -> tuple[str, str]:
+def show(
+    events: Sequence[Event], out: Kind, err: Kind, reasoning: ReasoningView = ReasoningView.SHOW
+) -> tuple[str, str]:
     """What stands on stdout and stderr once a reply has been shown."""
     screen = Screen(out, err)
-    with ReplyPrinter(screen.console) as printer:
+    with ReplyPrinter(screen.console, reasoning=reasoning) as printer:
         printer.show(events)
     return screen.texts
 
@@ -57,6 +61,7 @@ def test_the_answer_alone_is_on_stdout_and_reasoning_only_where_somebody_watches
 @pytest.mark.parametrize(("answer", "stdout"), [("a", "a\n"), ("a\n", "a\n"), ("a\n\n", "a\n\n"), ("\n", "\n")])
 def test_a_line_feed_is_added_only_where_the_answer_has_none(answer: str, stdout: str) -> None:
     assert show([TextDelta(answer), TextDelta(""), ENDED], Kind.PIPE, Kind.PIPE) == (stdout, "")
+    assert show([TextDelta(answer), TextDelta(""), ENDED], Kind.DUMB, Kind.PIPE) == (stdout, "")
 
 
 def test_a_reply_without_an_answer_leaves_stdout_empty() -> None:
@@ -84,7 +89,8 @@ def test_a_preamble_is_the_answer_when_nothing_else_was_said() -> None:
 
 def test_model_text_cannot_drive_a_terminal_and_goes_to_a_pipe_byte_for_byte() -> None:
     events: list[Event] = [ReasoningDelta("\x1b[2J"), TextDelta("\x1b]0;x\x07é\r\n")]
-    assert show(events, Kind.PLAIN, Kind.PLAIN) == ("␛]0;x␇é␍\n", "␛[2J\n\n")
+    assert show(events, Kind.PLAIN, Kind.PLAIN) == ("␛]0;x␇é\n", "␛[2J\n\n")
+    assert show(events, Kind.DUMB, Kind.DUMB) == ("␛]0;x␇é␍\n", "␛[2J\n\n")
     assert show(events, Kind.PIPE, Kind.PIPE) == ("\x1b]0;x\x07é\r\n", "")
 
 
@@ -105,15 +111,17 @@ def test_an_interrupted_reply_leaves_the_terminal_on_a_new_line() -> None:
 
 
 def prefill(screen: Screen, *events: Event) -> None:
-    """Show a prompt that takes half a second to read, and then the events."""
+    """Show a prompt whose first fifth takes three seconds to read, and then the events."""
     clock = Clock()
-    with ReplyPrinter(screen.console, clock) as printer:
+    with ReplyPrinter(screen.console, clock, reasoning=ReasoningView.SHOW) as printer:
         printer.show([PrefillProgress(0, 5000)])
-        clock.now += 0.5
-        printer.show([PrefillProgress(1024, 5000), *events])
+        clock.now += 0.9
+        printer.show([PrefillProgress(500, 5000)])
+        clock.now += 2.1
+        printer.show([PrefillProgress(1000, 5000), *events])
 
 
-STATUS = f"{CLEAR}reading the prompt: 1,024 of 5,000 tokens"
+STATUS = f"{CLEAR}reading the prompt: 20 % of 5,000 tokens, 12 s left"
 
 
 @pytest.mark.parametrize(
@@ -129,6 +137,113 @@ def test_the_status_line_is_gone_before_anything_else_is_written(event: Event, s
     screen = Screen(Kind.PLAIN, Kind.PLAIN)
     prefill(screen, event)
     assert screen.texts == (stdout, f"{STATUS}{CLEAR}{stderr}")
+
+
+def test_what_was_in_the_cache_does_not_count_for_the_time_that_is_left() -> None:
+    clock, screen = Clock(), Screen(Kind.PIPE, Kind.PLAIN)
+    with ReplyPrinter(screen.console, clock) as printer:
+        printer.show([PrefillProgress(4000, 5000)])
+        clock.now += 2
+        printer.show([PrefillProgress(4100, 5000)])
+    assert screen.texts[1] == f"{CLEAR}reading the prompt: 82 % of 5,000 tokens, 18 s left{CLEAR}"
+
+
+def think(printer: ReplyPrinter, clock: Clock, count: int) -> None:
+    """So many pieces of reasoning, one token and a second each."""
+    for number in range(count):
+        printer.show([TokensSampled((7,)), ReasoningDelta(f"{number} ")])
+        clock.now += 1
+
+
+FOLDED = "".join(f"{CLEAR}thinking… {cost}" for cost in ("1 s, 2 tokens", "2 s, 3 tokens"))
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "stderr"),
+    [
+        (Kind.PLAIN, Kind.PLAIN, f"{FOLDED}{CLEAR}thought for 3 s, 3 tokens\n\n"),
+        (Kind.PIPE, Kind.PLAIN, f"{FOLDED}{CLEAR}thought for 3 s, 3 tokens\n"),
+        (Kind.PIPE, Kind.DUMB, "thought for 3 s, 3 tokens\n"),
+        (Kind.PIPE, Kind.PIPE, ""),
+        (Kind.COLOUR, Kind.PIPE, ""),
+    ],
+)
+def test_reasoning_is_folded_to_one_line_that_says_how_long_it_took(out: Kind, err: Kind, stderr: str) -> None:
+    clock, screen = Clock(), Screen(out, err)
+    with ReplyPrinter(screen.console, clock) as printer:
+        printer.show([TokensSampled((1, 2, 3))])  # the reply's markup: not reasoning
+        think(printer, clock, 3)
+        printer.show([TokensSampled((8, 9)), TokensSampled((10,)), TextDelta("Done"), ENDED])
+    assert screen.texts == ("Done\n", stderr)
+
+
+def test_hidden_reasoning_shows_that_it_goes_on_and_leaves_nothing() -> None:
+    clock, screen = Clock(), Screen(Kind.PLAIN, Kind.PLAIN)
+    with ReplyPrinter(screen.console, clock, reasoning=ReasoningView.HIDE) as printer:
+        think(printer, clock, 3)
+        printer.show([TextDelta("Done"), ENDED])
+    assert screen.texts == ("Done\n", f"{FOLDED}{CLEAR}")
+
+
+def test_reasoning_can_be_opened_and_folded_while_it_goes_on() -> None:
+    clock, screen = Clock(), Screen(Kind.PLAIN, Kind.PLAIN)
+    wanted: list[ReasoningView | None] = [None]
+    with ReplyPrinter(screen.console, clock, poll=lambda: wanted[0]) as printer:
+        think(printer, clock, 2)
+        wanted[0] = ReasoningView.SHOW
+        think(printer, clock, 2)
+        wanted[0] = ReasoningView.FOLD
+        think(printer, clock, 1)
+        printer.show([TextDelta("Done"), ENDED])
+    assert screen.texts == (
+        "Done\n",
+        f"{CLEAR}thinking… 1 s, 2 tokens{CLEAR}0 1 0 1 \n\nthought for 5 s, 5 tokens\n\n",
+    )
+
+
+def test_whoever_is_asked_for_the_mode_is_not_asked_more_than_twenty_times_a_second() -> None:
+    clock, asked = Clock(), []
+    with ReplyPrinter(Screen(Kind.PIPE, Kind.PIPE).console, clock, poll=lambda: asked.append(clock.now)) as printer:
+        for _ in range(100):
+            printer.show([TextDelta("x")])
+            clock.now += 0.01
+    assert 15 <= len(asked) <= 20
+
+
+@pytest.mark.parametrize(
+    ("thought", "stderr"), [("Hm.", "Hm.\n\n"), ("\nHm.\n", "Hm.\n\n"), ("Hm.\n\n\n", "Hm.\n\n\n")]
+)
+def test_one_empty_line_stands_between_a_thought_and_the_answer(thought: str, stderr: str) -> None:
+    assert show([ReasoningDelta(thought), TextDelta("Hi")], Kind.PLAIN, Kind.PLAIN) == ("Hi\n", stderr)
+
+
+def test_markdown_is_rendered_where_a_person_watches_and_may_be_switched_off() -> None:
+    events: list[Event] = [TextDelta("**Hi** <"), TextDelta("b>"), ENDED]
+    for kind, markdown, text in [
+        (Kind.PLAIN, True, "\x1b[1mHi\x1b[0m <b>\n"),
+        (Kind.PLAIN, False, "**Hi** <b>\n"),
+        (Kind.DUMB, True, "**Hi** <b>\n"),
+        (Kind.PIPE, True, "**Hi** <b>\n"),
+    ]:
+        screen = Screen(kind, Kind.PIPE)
+        with ReplyPrinter(screen.console, markdown=markdown) as printer:
+            printer.show(events)
+        assert screen.texts == (text, "")
+
+
+def test_a_reply_that_goes_on_shows_what_is_new_and_its_last_block() -> None:
+    for kind, text in [(Kind.PIPE, " two\n"), (Kind.PLAIN, "one two\n")]:
+        screen = Screen(kind, Kind.PIPE)
+        with ReplyPrinter(screen.console, begun="# Title\n\none") as printer:
+            assert printer.has_answer
+            printer.show([TextDelta(" two"), ENDED])
+        assert screen.texts == (text, "")
+
+
+def test_a_notice_in_the_middle_of_an_answer_stands_below_what_was_said() -> None:
+    events: list[Event] = [TextDelta("one two"), Notice("careful"), TextDelta("three"), ENDED]
+    assert show(events, Kind.PLAIN, Kind.PLAIN) == ("one two\nthree\n", "(careful)\n")
+    assert show(events, Kind.PIPE, Kind.PLAIN) == ("one two\nthree\n", "(careful)\n")
 
 
 @pytest.mark.parametrize("err", [Kind.PIPE, Kind.DUMB])

@@ -46,4 +46,4 @@ def test_wide_letters_take_two_cells_and_accents_none(monkeypatch: pytest.Monkey
         "NAME     SIZE\n模型-7b  1 GB\ncafe\u0301     2 GB\nplain    3 GB\n"
     )
     monkeypatch.setenv("COLUMNS", "8")
-    assert table(Kind.PLAIN, ("N",), [("通义千问模型",)]) == "N\n通义千 …\n"
+    assert table(Kind.PLAIN, ("N",), [("通义千问模型",)]) == "N\n通义千…\n"
