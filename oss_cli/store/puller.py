@@ -21,7 +21,7 @@ from oss_cli.store.local import LocalStore
 from oss_cli.store.manifest import Record, RecordedFile, change_manifest
 from oss_cli.store.pull import PulledModel, PullGoal, PullPlan, check_disk, kept_bytes, plan_pull, run_pull
 from oss_cli.store.puller_request import PullRequest
-from oss_cli.store.ranges import GaveUp, NoRanges, RangeFetcher, Source
+from oss_cli.store.ranges import GaveUp, Limits, NoRanges, RangeFetcher, Source
 from oss_cli.store.repository import Listing, RemoteFile
 from oss_cli.store.selection import (
     Offer,
@@ -37,7 +37,9 @@ from oss_cli.store.transfer import TransferOptions, Watcher
 DescribeFit = Callable[[ModelShape | None, int], tuple[bool | None, str]]
 """Whether a model of that shape (None: unknown) and so many bytes of weights fits, and a sentence about it."""
 
-_HEADER_PATIENCE_S = 10.0  # a header is good to have, not needed
+HEADER_PATIENCE_S = 10.0
+"""Without a byte of a header, asked to wait or not: it is good to have, not needed."""
+
 _HEADER_PARTS = 8
 _HEADER_FIRST_BYTES = 256 << 10
 _HEADER_LOCAL_BYTES = 16 << 20  # gpt-oss's header has 13 MB
@@ -56,13 +58,21 @@ class Puller:
     """Carries out one request."""
 
     def __init__(
-        self, request: PullRequest, hub: Hub, cache: HubCache, store: LocalStore, describe_fit: DescribeFit
+        self,
+        request: PullRequest,
+        hub: Hub,
+        cache: HubCache,
+        store: LocalStore,
+        describe_fit: DescribeFit,
+        *,
+        header_patience_s: float = HEADER_PATIENCE_S,
     ) -> None:
         self._request = request
         self._hub = hub
         self._cache = cache
         self._store = store
         self._describe_fit = describe_fit
+        self._header_patience_s = header_patience_s
         self._listing: Listing | None = None
         self._shapes: dict[str, ModelShape | None] = {}
 
@@ -227,7 +237,8 @@ class Puller:
 
     def _read_header(self, client: HttpClient, plan: PullPlan, file: RemoteFile) -> GgufHeader:
         source = Source(lambda: self._hub.sign(plan.repository, plan.commit, file.path))
-        fetcher = RangeFetcher(client, source, lambda _: None, give_up_s=_HEADER_PATIENCE_S)
+        limits = Limits(self._header_patience_s, self._header_patience_s)
+        fetcher = RangeFetcher(client, source, lambda _: None, self._hub.say, limits)
         local = self._cache.find_beginning(plan.repository, plan.commit, file)
         reader = _HeaderReader(lambda start, end: fetcher.read(start, end, file.bytes), file.bytes, local)
         return parse_header(reader.read, file.path, file_bytes=file.bytes, chunk_bytes=1)

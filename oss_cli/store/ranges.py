@@ -6,17 +6,14 @@ Knows HTTP's statuses and how long to be patient; nothing of disks, of hashes an
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from oss_cli.http import Answer, HttpClient, HttpTrouble, read_wait_s
 from oss_cli.store.repository import Address
 from oss_cli.store.window import RangeBuffer
 
-GIVE_UP_S = 120.0
-"""Without a single byte on any connection."""
-
-_FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 15.0
-_LONGEST_WAIT_S = 300.0  # that a server may ask for; more is for a person to decide
+_TOLD_AFTER_S = 5.0  # a longer silence is explained
 _SIGNATURE_ENDED = frozenset({401, 403, 404, 410})
 _RENEWALS_LIMIT = 5  # in a row without a byte: then it is no matter of signatures
 _PASSING = frozenset({408, 425, 429})
@@ -73,32 +70,65 @@ class Source:
         self._renewals = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to be patient."""
+
+    give_up_s: float = 120.0
+    """Without a single byte on any connection."""
+    longest_wait_s: float = 300.0
+    """The same where a server asks for it, however often; more is for a person to decide."""
+    first_pause_s: float = 0.5
+    """Before the second try."""
+
+
 class Patience:
     """How long ago the last byte came, on whatever connection, and how long we may still wait."""
 
-    def __init__(self, give_up_s: float, stop: threading.Event) -> None:
-        self._give_up_s = give_up_s
+    def __init__(self, limits: Limits, stop: threading.Event, say: Callable[[str], None]) -> None:
+        self._give_up_s = limits.give_up_s
+        self._longest_wait_s = max(limits.give_up_s, limits.longest_wait_s)
         self._stop = stop
-        self._deadline = time.monotonic() + give_up_s
+        self._say = say
+        self._lock = threading.Lock()
+        self._is_told = False
+        self._last_byte = self._asked_until = time.monotonic()
 
     def renew(self) -> None:
-        """A byte has come."""
-        self._deadline = max(self._deadline, time.monotonic() + self._give_up_s)
+        """A byte has come, or is asked for only now."""
+        self._last_byte = time.monotonic()
 
     def pause(self, trouble: HttpTrouble, pause_s: float) -> None:
         """Wait before the next try; as long as the server asks, else for `pause_s`.
 
         Raises:
-            GaveUp: there has been no byte for too long.
+            GaveUp: there has been no byte for too long, or there would be none if we did as we are asked.
         """
         now = time.monotonic()
-        if (trouble.wait_s or 0) > _LONGEST_WAIT_S:
-            raise GaveUp(f"{trouble.reason}; the server asks us to wait {trouble.wait_s:.0f} s")
+        silent_s = now - self._last_byte
+        asked_s = trouble.wait_s or 0.0
+        if silent_s + asked_s > self._longest_wait_s:
+            before = f"no byte came for {silent_s:.0f} s; " if silent_s > _TOLD_AFTER_S else ""
+            raise GaveUp(f"{before}{trouble.reason}; the server asks us to wait {asked_s:.0f} s")
+        if now > max(self._last_byte + self._give_up_s, self._asked_until):
+            shown_s = silent_s if self._asked_until > self._last_byte else self._give_up_s
+            raise GaveUp(f"no byte came for {shown_s:.0f} s; the last answer was: {trouble.reason}")
+        if asked_s:
+            # One more try after the wait that was asked for, even past the time at which we would have given up.
+            self._asked_until = max(self._asked_until, now + asked_s + pause_s)
+        if silent_s + asked_s > _TOLD_AFTER_S:
+            self._tell(trouble)
+        self._stop.wait(max(asked_s, pause_s))
+
+    def _tell(self, trouble: HttpTrouble) -> None:
+        with self._lock:
+            is_told, self._is_told = self._is_told, True
+        if is_told:
+            return
         if trouble.wait_s:
-            self._deadline = max(self._deadline, now + trouble.wait_s + self._give_up_s)
-        if now > self._deadline:
-            raise GaveUp(f"no byte came for {self._give_up_s:.0f} s; the last answer was: {trouble.reason}")
-        self._stop.wait(max(trouble.wait_s or 0.0, pause_s))
+            self._say(f"the server asks us to wait {trouble.wait_s:.0f} s")
+        else:
+            self._say(f"no byte comes ({trouble.reason}): trying again for {self._give_up_s:.0f} s")
 
 
 class RangeFetcher:
@@ -109,16 +139,15 @@ class RangeFetcher:
         client: HttpClient,
         source: Source,
         on_bytes: Callable[[int], None],
-        *,
-        give_up_s: float = GIVE_UP_S,
-        pause_s: float = _FIRST_PAUSE_S,
+        say: Callable[[str], None],
+        limits: Limits,
     ) -> None:
         self._client = client
         self._source = source
         self._on_bytes = on_bytes
-        self._pause_s = pause_s
+        self._pause_s = limits.first_pause_s
         self.stop = threading.Event()
-        self._patience = Patience(give_up_s, self.stop)
+        self._patience = Patience(limits, self.stop, say)
 
     def fill(self, buffer: RangeBuffer, total_bytes: int) -> None:
         """Fill a range, whatever it takes; returns early only when told to stop.
@@ -129,6 +158,7 @@ class RangeFetcher:
             DownloadFailed: the file may not be read.
         """
         pause_s = self._pause_s
+        self._patience.renew()  # nobody asked for bytes while a slow disk held the window up
         while not (buffer.is_complete or self.stop.is_set()):
             before = buffer.position
             try:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from oss_cli.errors import DiskTooSmall, DownloadStopped, WrongBytes
 from oss_cli.http import READ_TIMEOUT_S, HttpClient
-from oss_cli.store.ranges import GIVE_UP_S, GaveUp, NoRanges, RangeFetcher, Source
+from oss_cli.store.ranges import GaveUp, Limits, NoRanges, RangeFetcher, Source
 from oss_cli.store.repository import Address
 from oss_cli.store.window import OrderedWindow
 
@@ -58,9 +58,7 @@ class TransferOptions:
     window_bytes: int = 128 << 20
     """Memory for ranges that came before their turn; also the most that is ever lost."""
     workers: int = 8
-    give_up_s: float = GIVE_UP_S
-    """Without a single byte."""
-    first_pause_s: float = 0.5
+    patience: Limits = Limits()
 
 
 class Transfer:
@@ -69,7 +67,7 @@ class Transfer:
     def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
         self._options = options
         self._watcher = watcher
-        self._client = HttpClient(options.workers, read_timeout_s=min(READ_TIMEOUT_S, options.give_up_s))
+        self._client = HttpClient(options.workers, read_timeout_s=min(READ_TIMEOUT_S, options.patience.give_up_s))
 
     def close(self) -> None:
         """Let the connections go."""
@@ -130,8 +128,7 @@ class Transfer:
     ) -> Generator[bytes | bytearray]:
         """What is missing, in order."""
         fetcher = RangeFetcher(
-            self._client, Source(sign), self._watcher.advance,
-            give_up_s=self._options.give_up_s, pause_s=self._options.first_pause_s,
+            self._client, Source(sign), self._watcher.advance, self._watcher.say, self._options.patience
         )  # fmt: skip
         position = start
         try:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,7 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
         NotDownloaded: the network is forbidden.
         BadUsage: the model is not on the Hub, or its name means a file of our own folder.
         UnknownModel: it is neither a known model nor a repository's name.
+        BadSettings: a variable for downloads, or the Hub's address, cannot be used.
     """
     from oss_cli.store.puller_request import PullRequest, parse_repository
 
@@ -125,10 +126,11 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
         raise NotDownloaded(name, cause=cause, hint=f"allow the network, then: {request.again}")
 
     from oss_cli.store.hub import Hub, find_token
-    from oss_cli.store.puller import Puller
+    from oss_cli.store.puller import HEADER_PATIENCE_S, Puller
 
+    patience_s = min(HEADER_PATIENCE_S, transfer_options().patience.give_up_s)
     hub = Hub(hub_endpoint(), token=find_token(), again=request.again, say=say)
-    return Puller(request, hub, _open_hub_cache(), store, rate or describe_fit)
+    return Puller(request, hub, _open_hub_cache(), store, rate or describe_fit, header_patience_s=patience_s)
 
 
 def transfer_options() -> "TransferOptions":
@@ -141,8 +143,8 @@ def transfer_options() -> "TransferOptions":
 
     usual = TransferOptions()
     window_mib = _read_number("OSS_DOWNLOAD_WINDOW_MIB", usual.window_bytes >> 20)
-    patience_s = _read_number("OSS_DOWNLOAD_PATIENCE_S", int(usual.give_up_s))
-    return TransferOptions(window_bytes=window_mib << 20, give_up_s=patience_s)
+    patience_s = _read_number("OSS_DOWNLOAD_PATIENCE_S", int(usual.patience.give_up_s))
+    return TransferOptions(window_bytes=window_mib << 20, patience=replace(usual.patience, give_up_s=patience_s))
 
 
 def _read_number(variable: str, usual: int) -> int:

@@ -174,6 +174,19 @@ def test_a_download_that_stops(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, na
     )
 
 
+@pytest.mark.parametrize("wait_s", ["1", "200"])
+def test_a_header_that_does_not_come_holds_nobody_up(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, wait_s: str
+) -> None:
+    monkeypatch.setenv("OSS_DOWNLOAD_PATIENCE_S", "2")
+    hub.add_repository(NAME).add("model-Q8_0.gguf", noise(MIB))
+    hub.add_fault("file", Fault("status", code=503, headers={"Retry-After": wait_s}))
+    result = run_oss("pull", NAME, "--dry-run")
+    assert result.status == 0
+    assert "  nobody can tell whether it fits: its weights take 1 MB, there is " in result.stderr
+    assert run_oss("show", NAME).status == 0
+
+
 def test_bytes_that_are_wrong_twice(hub: FakeHub, tmp_path: Path) -> None:
     data = noise(MIB)
     file = hub.add_repository(NAME).add("model-Q8_0.gguf", data)
@@ -314,11 +327,10 @@ def test_a_mistyped_name() -> None:
 def test_a_window_that_is_no_number(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add_repository(NAME).add("model-Q8_0.gguf", noise(1000))
     monkeypatch.setenv("OSS_DOWNLOAD_WINDOW_MIB", "much")
-    result = run_oss("pull", NAME)
-    assert error_of(result) == (
-        "error: OSS_DOWNLOAD_WINDOW_MIB cannot be 'much'\n  it must be a whole number from 1 to 65536\n"
+    assert run_oss("pull", NAME) == Result(
+        "", "error: OSS_DOWNLOAD_WINDOW_MIB cannot be 'much'\n  it must be a whole number from 1 to 65536\n", 9
     )
-    assert result.status == 9
+    assert not hub.requests
 
 
 def test_a_disk_that_is_too_small_for_all_files_is_told_before_the_first_byte(hub: FakeHub, tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ import pytest
 
 from oss_cli.errors import DiskTooSmall, DownloadStopped, WrongBytes
 from oss_cli.store.hub import Hub
+from oss_cli.store.ranges import Limits
 from oss_cli.store.transfer import FileJob, Transfer, TransferOptions
 from tests.fakes.fake_hub import GOOD_TOKEN, FakeHub, Fault, StoredFile
 from tests.store.noise import MIB, noise
 
 SIZE = 12 * MIB
 DATA = noise(SIZE)
-OPTIONS = TransferOptions(window_bytes=MIB, give_up_s=2, first_pause_s=0.02)
+OPTIONS = TransferOptions(window_bytes=MIB, patience=Limits(give_up_s=2, first_pause_s=0.02))
 
 
 class Watched:
@@ -211,7 +212,7 @@ def test_zeros_that_a_power_cut_left_are_cut_off(world: World) -> None:
 def test_a_server_that_fails_for_good_is_given_up_and_what_came_is_kept(world: World) -> None:
     world.fault("cut", after=0, skip=40)
     with pytest.raises(DownloadStopped) as caught:
-        world.fetch(options=replace(OPTIONS, give_up_s=0.5))
+        world.fetch(options=replace(OPTIONS, patience=Limits(0.5, first_pause_s=0.02)))
     kept = world.partial.stat().st_size
     assert 0 < kept < SIZE and world.partial.read_bytes() == DATA[:kept]
     assert caught.value.message == "the download of m.gguf stopped"
@@ -241,6 +242,22 @@ def test_a_server_that_asks_for_a_very_long_wait_is_told_of(world: World) -> Non
     with pytest.raises(DownloadStopped) as caught:
         world.fetch()
     assert caught.value.cause.startswith("HTTP 429; the server asks us to wait 3600 s\n")
+
+
+@pytest.mark.parametrize("wait_s", [1, 30])
+def test_a_server_that_asks_for_one_wait_after_the_other_is_given_up(world: World, wait_s: int) -> None:
+    world.fault("status", code=503, headers={"Retry-After": str(wait_s)})
+    with pytest.raises(DownloadStopped) as caught:
+        world.fetch(options=replace(OPTIONS, patience=Limits(1, 3, 0.02)))
+    assert caught.value.cause.startswith(f"HTTP 503; the server asks us to wait {wait_s} s\n")
+    assert not world.watcher.said
+
+
+def test_a_long_wait_that_a_server_asks_for_is_told_once(world: World) -> None:
+    world.fault("status", code=429, headers={"Retry-After": "6"}, times=8)
+    world.fetch()
+    assert world.is_right()
+    assert world.watcher.said == ["the server asks us to wait 6 s"]
 
 
 def test_a_full_disk_loses_nothing(world: World) -> None:
