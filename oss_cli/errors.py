@@ -18,7 +18,9 @@ OssError
 │   ├── DownloadStopped  6  bytes stopped coming; those that came are kept
 │   ├── WrongBytes       6  what came is not what was promised
 │   ├── DiskTooSmall     6  no room for all of it
+│   ├── SizeLimitReached 6  a limit on the size of files, or a quota
 │   ├── CacheNotWritable 6  the cache's folder does not let us write
+│   ├── CacheNotReadable 6  the disk does not give back what was written to it
 │   └── NotVerified      6  files on this disk that are not what they should be
 ├── EngineFailed         7  llama.cpp could not do it; its last log lines are the cause
 │   └── BadModelFile     7  the file is missing, cut short or not a GGUF
@@ -39,6 +41,8 @@ type. It knows nothing of terminals: `terminal/errors.py` shows it, `__main__` t
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
+
+_MOVE = "oss config set hub_cache FOLDER"
 
 
 class ExitCode(IntEnum):
@@ -212,14 +216,31 @@ class WrongBytes(DownloadFailed):
 
 
 class DiskTooSmall(DownloadFailed):
-    """The disk has no room for what is still to come."""
+    """The disk has no room for what is still to come. move: how to take another place."""
 
-    def __init__(self, folder: Path | str, *, needed_bytes: int, free_bytes: int, again: str) -> None:
+    def __init__(
+        self, folder: Path | str, *, needed_bytes: int, free_bytes: int, again: str, move: str = _MOVE
+    ) -> None:
         cause = f"{format_bytes(needed_bytes)} are still to come, {format_bytes(free_bytes)} are free in {folder}"
-        hint = f"free some space, or take another disk: oss config set hub_cache FOLDER, then: {again}"
+        hint = f"free some space, or take another disk: {move}, then: {again}"
         super().__init__("the disk is too small for this download", cause=cause, hint=hint)
         self.needed_bytes = needed_bytes
         self.free_bytes = free_bytes
+
+
+class SizeLimitReached(DownloadFailed):
+    """A limit on the size of files, or a quota, is reached on a disk that has room; what has come is kept."""
+
+    def __init__(
+        self, name: str, limit: str, *, kept_bytes: int, total_bytes: int, again: str, move: str = _MOVE
+    ) -> None:
+        kept = format_bytes(kept_bytes)
+        cause = f"{limit}\n{kept} of {format_bytes(total_bytes)} are kept"
+        super().__init__(
+            f"{name} may not grow beyond {kept}",
+            cause=cause,
+            hint=f"lift it, or take another disk: {move}, then: {again}",
+        )
 
 
 class NotVerified(DownloadFailed):
@@ -233,11 +254,20 @@ class NotVerified(DownloadFailed):
 
 
 class CacheNotWritable(DownloadFailed):
-    """The cache's folder, or its disk, does not let us write."""
+    """The cache's folder, or its disk, does not let us write. move: how to take another place."""
 
-    def __init__(self, folder: Path | str, reason: str, *, again: str) -> None:
-        hint = f"take a folder of your own: oss config set hub_cache FOLDER, then: {again}"
-        super().__init__(f"{folder} cannot be written to", cause=reason, hint=hint)
+    def __init__(self, folder: Path | str, reason: str, *, again: str, move: str = _MOVE) -> None:
+        super().__init__(
+            f"{folder} cannot be written to", cause=reason, hint=f"take a folder of your own: {move}, then: {again}"
+        )
+
+
+class CacheNotReadable(DownloadFailed):
+    """The disk does not give back what was written to it; nothing was removed."""
+
+    def __init__(self, path: Path | str, reason: str, *, again: str) -> None:
+        cause = f"{reason}; what has come is kept"
+        super().__init__(f"{path} cannot be read", cause=cause, hint=f"check the disk, then: {again}")
 
 
 class EngineFailed(OssError):

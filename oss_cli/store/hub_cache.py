@@ -30,6 +30,8 @@ class HubCache:
     folder: Path
     has_links: bool = True
     """Whether to try symbolic links; where the system refuses them, files are moved to their place."""
+    move: str = "oss config set hub_cache FOLDER"
+    """How to take another folder, for whoever runs out of room here."""
 
     def repository_folder(self, repository: str) -> Path:
         """Where a repository's files are kept."""

@@ -273,4 +273,10 @@ def _check_space(source: Source, folder: Path, name: str) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if source.total_bytes > free_bytes:
         again = f"oss import {source.files[0]} --name {name}"
-        raise DiskTooSmall(folder, needed_bytes=source.total_bytes, free_bytes=free_bytes, again=again)
+        raise DiskTooSmall(
+            folder,
+            needed_bytes=source.total_bytes,
+            free_bytes=free_bytes,
+            again=again,
+            move="oss config set models_folder FOLDER",
+        )

@@ -61,6 +61,8 @@ class PullPlan:
     free_bytes: int
     folder: Path
     """Where it goes."""
+    move: str
+    """How to take another folder."""
     elsewhere: tuple[tuple[RemoteFile, Path], ...] = ()
     """Missing files that another program seems to have: they are hashed and linked, not fetched."""
 
@@ -102,7 +104,7 @@ def plan_pull(
     return PullPlan(
         name=goal.name, again=goal.again, repository=repository, commit=commit, is_main=goal.is_main, files=goal.files,
         missing=missing, here_bytes=sum(file.bytes for file in goal.files if file not in begun) + sum(begun.values()),
-        free_bytes=cache.free_bytes(), folder=cache.folder,
+        free_bytes=cache.free_bytes(), folder=cache.folder, move=cache.move,
         elsewhere=tuple((file, place) for file, place in places if place is not None),
     )  # fmt: skip
 
@@ -113,8 +115,7 @@ def check_disk(plan: PullPlan) -> None:
     Raises:
         DiskTooSmall: there is not.
     """
-    if plan.missing_bytes and plan.free_bytes < plan.missing_bytes + _SPARE_BYTES:
-        raise DiskTooSmall(plan.folder, needed_bytes=plan.missing_bytes, free_bytes=plan.free_bytes, again=plan.again)
+    _check_room(plan, plan.missing_bytes, plan.free_bytes)
 
 
 def run_pull(
@@ -147,6 +148,13 @@ def kept_bytes(plan: PullPlan, cache: HubCache) -> int:
     )
 
 
+def _check_room(plan: PullPlan, needed_bytes: int, free_bytes: int) -> None:
+    if needed_bytes and free_bytes < needed_bytes + _SPARE_BYTES:
+        raise DiskTooSmall(
+            plan.folder, needed_bytes=needed_bytes, free_bytes=free_bytes, again=plan.again, move=plan.move
+        )
+
+
 def _adopt(plan: PullPlan, file: RemoteFile, found: Path, cache: HubCache, watcher: Watcher) -> bool:
     """Use another program's copy; if it is not what it seemed, all is as before."""
     read_bytes = 0
@@ -169,7 +177,7 @@ def _fetch(
 ) -> None:
     job = FileJob(
         name=file.path, bytes=file.bytes, sha256=file.sha256, partial=cache.partial(plan.repository, file.sha256),
-        blob=cache.blob(plan.repository, file.sha256), again=plan.again,
+        blob=cache.blob(plan.repository, file.sha256), again=plan.again, move=plan.move,
     )  # fmt: skip
     cache.prepare(plan.repository, file.sha256)
     before = cache.partial_bytes(plan.repository, file)

@@ -142,7 +142,7 @@ class Puller:
             pulled = run_pull(plan, self._hub, self._cache, watcher, options)
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or plan.folder}"
-            raise CacheNotWritable(plan.folder, reason, again=plan.again) from error
+            raise CacheNotWritable(plan.folder, reason, again=plan.again, move=plan.move) from error
         return self._note(pulled, record, older)
 
     def _record_of(self, plan: PullPlan) -> Record:

@@ -5,7 +5,8 @@ Knows HTTP's statuses and how long to be patient; nothing of disks, of hashes an
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from oss_cli.http import Answer, HttpClient, HttpTrouble, read_wait_s
@@ -185,13 +186,15 @@ class RangeFetcher:
             tries += 1
             before = position
             try:
-                for chunk in self._skip_to(position):
-                    new = chunk[: end - position]
-                    position += len(new)
-                    self._note(len(new))
-                    yield new
-                if position < end:
-                    raise HttpTrouble("the answer was too short")
+                with closing(self._skip_to(position)) as chunks:
+                    for chunk in chunks:
+                        new = chunk[: end - position]
+                        position += len(new)
+                        self._note(len(new))
+                        yield new
+                        if position == end:
+                            return  # whatever more the server sends
+                raise HttpTrouble("the answer was too short")
             except HttpTrouble as trouble:
                 tries = 0 if position > before else tries
                 if tries >= _WHOLE_TRIES:
@@ -200,7 +203,7 @@ class RangeFetcher:
                     ) from trouble
                 self._patience.pause(trouble, self._pause_s * 2)
 
-    def _skip_to(self, position: int) -> Iterator[bytes]:
+    def _skip_to(self, position: int) -> Generator[bytes]:
         address, generation = self._source.address()
         at = 0
         with self._client.get(address.url, address.headers) as answer:

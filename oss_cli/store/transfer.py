@@ -14,17 +14,19 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from oss_cli.errors import DiskTooSmall, DownloadStopped, WrongBytes
+from oss_cli.errors import CacheNotReadable, DiskTooSmall, DownloadStopped, SizeLimitReached, WrongBytes
 from oss_cli.http import READ_TIMEOUT_S, HttpClient
 from oss_cli.store.ranges import GaveUp, Limits, NoRanges, RangeFetcher, Source
 from oss_cli.store.repository import Address
 from oss_cli.store.window import OrderedWindow
 
 _HASH_BYTES = 1 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
-"""The disk, the file system's largest file, the user's share of the disk."""
+_LIMITS = {
+    errno.EFBIG: "files may not be larger: ulimit -f, or a file system such as FAT32, whose files end at 4.3 GB",
+    errno.EDQUOT: "your quota on this disk is used up",
+}
 
 
 class Watcher(Protocol):
@@ -49,6 +51,8 @@ class FileJob:
     blob: Path
     again: str
     """The command that goes on with it after a failure."""
+    move: str = "oss config set hub_cache FOLDER"
+    """How to take another place for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,12 @@ class TransferOptions:
 class Transfer:
     """Fetches files over one set of connections. Close it."""
 
-    def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
+    def __init__(
+        self, options: TransferOptions, watcher: Watcher, open_to_hash: Callable[[Path], BinaryIO] | None = None
+    ) -> None:
         self._options = options
         self._watcher = watcher
+        self._open_to_hash = open_to_hash or _open_to_hash
         self._client = HttpClient(options.workers, read_timeout_s=min(READ_TIMEOUT_S, options.patience.give_up_s))
 
     def close(self) -> None:
@@ -84,7 +91,8 @@ class Transfer:
         Raises:
             DownloadStopped: no byte came for too long; what came is kept.
             WrongBytes: it came damaged, and again when it was fetched a second time; nothing is kept.
-            DiskTooSmall: the disk filled up; what came is kept.
+            DiskTooSmall, SizeLimitReached: the disk or our share of it filled up; what came is kept.
+            CacheNotReadable: the disk does not give back what was written to it; what came is kept.
             DownloadFailed: the Hub will not give it to us.
         """
         found = self._fetch_once(job, sign, workers=self._options.workers)
@@ -104,9 +112,11 @@ class Transfer:
         """Bring the partial file to its full size; its SHA-256."""
         job.partial.touch()
         with job.partial.open("r+b", buffering=0) as file:
-            start = file.seek(0, 2)
-            start = _cut_unwritten(file, start) if start <= job.bytes else file.truncate(0)
-            hasher = _Hasher(job.partial, start)
+            found = file.seek(0, 2)
+            start = _cut_unwritten(file, found, self._options.window_bytes) if found <= job.bytes else file.truncate(0)
+            if start < found:
+                self._watcher.advance(start - min(found, job.bytes))
+            hasher = _Hasher(job.partial, start, self._open_to_hash)
             try:
                 # Closed at once, whatever happens: a traceback would keep the generator, and so the workers, alive.
                 with contextlib.closing(self._bytes_from(start, job, sign, workers)) as chunks:
@@ -121,26 +131,38 @@ class Transfer:
             finally:
                 hasher.finish(is_wanted=start == job.bytes)
             os.fsync(file.fileno())  # before it gets its name: a power cut must not leave a good name on lost bytes
-        return hasher.digest()
+        try:
+            return hasher.digest()
+        except OSError as error:
+            raise CacheNotReadable(job.partial, error.strerror or str(error), again=job.again) from error
 
     def _bytes_from(
         self, start: int, job: FileJob, sign: Callable[[], Address], workers: int
     ) -> Generator[bytes | bytearray]:
-        """What is missing, in order."""
-        fetcher = RangeFetcher(
-            self._client, Source(sign), self._watcher.advance, self._watcher.say, self._options.patience
-        )  # fmt: skip
-        position = start
+        """What is missing, in order. The watcher is told of bytes as they come, and in the end of those handed out."""
+        position, source = start, Source(sign)
         try:
-            try:
+            with self._counted_fetcher(source) as (fetcher, counted):
                 for chunk in self._ranges_from(start, job, fetcher, workers):
-                    position += len(chunk)
                     yield chunk
-            except NoRanges:
-                self._watcher.say("the server sends whole files only: one connection, from the beginning")
-                yield from fetcher.read_whole(position, job.bytes)
+                    position += len(chunk)
+                    counted.handed_out += len(chunk)
+        except NoRanges:
+            self._watcher.say("the server sends whole files only: one connection, from the beginning")
+            with self._counted_fetcher(source) as (fetcher, counted):
+                for part in fetcher.read_whole(position, job.bytes):
+                    yield part
+                    counted.handed_out += len(part)
+
+    @contextlib.contextmanager
+    def _counted_fetcher(self, source: Source) -> Iterator[tuple[RangeFetcher, "_Count"]]:
+        counted = _Count(self._watcher)
+        fetcher = RangeFetcher(self._client, source, counted.add, self._watcher.say, self._options.patience)
+        try:
+            yield fetcher, counted
         finally:
             fetcher.stop.set()
+            counted.settle()
 
     def _ranges_from(
         self, start: int, job: FileJob, fetcher: RangeFetcher, workers: int
@@ -155,12 +177,40 @@ class Transfer:
             window.close()
 
 
+class _Count:
+    """Tells a watcher of bytes as they come, in whatever order; corrected in the end to those that were of use."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.handed_out = 0
+        self._watcher = watcher
+        self._told_bytes = 0
+        self._is_settled = False
+        self._lock = threading.Lock()
+
+    def add(self, new_bytes: int) -> None:
+        """So many have come."""
+        with self._lock:
+            if self._is_settled:
+                return  # of a worker that hung in the network and does not know yet
+            self._told_bytes += new_bytes
+        self._watcher.advance(new_bytes)
+
+    def settle(self) -> None:
+        """No more will be handed out: what came before its turn is lost."""
+        with self._lock:
+            self._is_settled = True
+        if self._told_bytes != self.handed_out:
+            self._watcher.advance(self.handed_out - self._told_bytes)
+
+
 class _Hasher:
     """Takes the SHA-256 of a file that grows, on a thread of its own, close behind its writer."""
 
-    def __init__(self, path: Path, present_bytes: int) -> None:
+    def __init__(self, path: Path, present_bytes: int, open_file: Callable[[Path], BinaryIO]) -> None:
         self._sha256 = hashlib.sha256()
         self._path = path
+        self._open_file = open_file
+        self._error: OSError | None = None
         self._limit = present_bytes
         self._is_ended = False
         self._is_wanted = True
@@ -183,13 +233,25 @@ class _Hasher:
             self._thread.join(0.5)  # in pieces: Ctrl-C is seen between them
 
     def digest(self) -> str:
-        """The SHA-256 of all of it, in hexadecimal digits."""
+        """The SHA-256 of all of it, in hexadecimal digits.
+
+        Raises:
+            OSError: it could not be read.
+        """
+        if self._error is not None:
+            raise self._error
         return self._sha256.hexdigest()
 
     def _run(self) -> None:
+        try:
+            self._read()
+        except OSError as error:
+            self._error = error  # raised where the hash is asked for
+
+    def _read(self) -> None:
         done = 0
         # Bytes that were just written come out of the page cache: 0.2 s per GB (measured), against 0.6 s for the hash.
-        with self._path.open("rb", buffering=0) as file:
+        with self._open_file(self._path) as file:
             while self._wait_for(done):
                 data = file.read(min(_HASH_BYTES, self._limit - done))
                 if not data:
@@ -204,19 +266,22 @@ class _Hasher:
             return self._is_wanted and done < self._limit
 
 
-def _cut_unwritten(file: FileIO, end: int) -> int:
+def _open_to_hash(path: Path) -> BinaryIO:
+    return path.open("rb", buffering=0)
+
+
+def _cut_unwritten(file: FileIO, end: int, most_bytes: int) -> int:
     """Cut zeros off the end: after a power cut some file systems (XFS) leave them for what was not written yet.
 
-    Zeros that belong there are fetched again. The size that is left.
+    Zeros that belong there are fetched again, so no more than `most_bytes` are cut. The size that is left.
     """
-    while end:
-        begin = max(0, end - _HASH_BYTES)
+    start, kept = end, b""
+    while end > max(0, start - most_bytes) and not kept:
+        begin = max(0, start - most_bytes, end - _HASH_BYTES)
         file.seek(begin)
         kept = file.read(end - begin).rstrip(b"\0")
         end = begin + len(kept)
-        if kept:
-            break
-    return file.truncate(end)
+    return file.truncate(end) if end < start else end
 
 
 def _write(file: FileIO, at: int, data: bytes | bytearray, job: FileJob) -> None:
@@ -227,13 +292,19 @@ def _write(file: FileIO, at: int, data: bytes | bytearray, job: FileJob) -> None
         while view:
             view = view[file.write(view) :]
     except OSError as error:
-        if error.errno not in _FULL:
+        kept_bytes = file.seek(0, 2)
+        if error.errno in _LIMITS:
+            raise SizeLimitReached(
+                job.name, _LIMITS[error.errno], kept_bytes=kept_bytes, total_bytes=job.bytes, again=job.again,
+                move=job.move,
+            ) from error  # fmt: skip
+        if error.errno != errno.ENOSPC:
             raise
-        free_bytes = shutil.disk_usage(job.partial.parent).free
-        needed_bytes = job.bytes - file.seek(0, 2)
+        folder = job.partial.parent
         raise DiskTooSmall(
-            job.partial.parent, needed_bytes=needed_bytes, free_bytes=free_bytes, again=job.again
-        ) from error
+            folder, needed_bytes=job.bytes - kept_bytes, free_bytes=shutil.disk_usage(folder).free, again=job.again,
+            move=job.move,
+        ) from error  # fmt: skip
 
 
 def _give_name(job: FileJob) -> None:

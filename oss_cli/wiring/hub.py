@@ -88,7 +88,13 @@ def find_here(name: str) -> Path | None:
 def _open_hub_cache() -> "HubCache":
     from oss_cli.store.hub_cache import HubCache
 
-    return HubCache(find_places().hub_cache, has_links=not is_set("HF_HUB_DISABLE_SYMLINKS"))
+    has_links = not is_set("HF_HUB_DISABLE_SYMLINKS")
+    # A variable goes before the setting.
+    variables = ("OSS_HUB_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
+    name = next((name for name in variables if os.environ.get(name)), None)
+    if name is None:
+        return HubCache(find_places().hub_cache, has_links)
+    return HubCache(find_places().hub_cache, has_links, move=f"set {name} to FOLDER")
 
 
 def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "DescribeFit | None" = None) -> "Puller":

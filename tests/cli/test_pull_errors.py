@@ -1,6 +1,5 @@
 """Every way in which `oss pull` fails, by its whole text."""
 
-import re
 import resource
 import socket
 import time
@@ -204,7 +203,7 @@ def test_bytes_that_are_wrong_twice(hub: FakeHub, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("hugging-face/hub/*/blobs/*"))
 
 
-def test_a_disk_that_fills_up_on_the_way(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_limit_on_the_size_of_files(hub: FakeHub, tmp_path: Path) -> None:
     hub.add_repository(NAME).add("model-Q8_0.gguf", noise(8 * MIB))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, limits[1]))
@@ -213,10 +212,11 @@ def test_a_disk_that_fills_up_on_the_way(hub: FakeHub, tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (result.stdout, result.status) == ("", 6)
-    assert re.sub(r", [\d.]+ [kMG]B are free", ", N are free", error_of(result)) == (
-        "error: the disk is too small for this download\n"
-        f"  3 MB are still to come, N are free in {tmp_path}/hugging-face/hub/models--org--model-GGUF/blobs\n"
-        "hint: free some space, or set HF_HOME to a folder on another disk, then: oss pull org/model-GGUF:Q8_0\n"
+    assert error_of(result) == (
+        "error: model-Q8_0.gguf may not grow beyond 5 MB\n"
+        "  files may not be larger: ulimit -f, or a file system such as FAT32, whose files end at 4.3 GB\n"
+        "  5 MB of 8 MB are kept\n"
+        "hint: lift it, or take another disk: set HF_HOME to FOLDER, then: oss pull org/model-GGUF:Q8_0\n"
     )
     partial = next(tmp_path.glob("hugging-face/hub/*/blobs/*.incomplete"))
     assert partial.read_bytes() == noise(8 * MIB)[:5_000_000]
@@ -344,11 +344,32 @@ def test_a_disk_that_is_too_small_for_all_files_is_told_before_the_first_byte(hu
     assert cause.startswith("  1000000.0 GB are still to come, ")
     assert cause.endswith(f" are free in {tmp_path}/hugging-face/hub")
     assert hint == (
-        "hint: free some space, or take another disk: oss config set hub_cache FOLDER, then: "
-        "oss pull org/model-GGUF:Q8_0"
+        "hint: free some space, or take another disk: set HF_HOME to FOLDER, then: oss pull org/model-GGUF:Q8_0"
     )
     assert result.status == 6
     assert hub.sent_bytes <= 1000  # the header
+
+
+@pytest.mark.parametrize(
+    ("variable", "move"),
+    [
+        ("HF_HUB_CACHE", "set HF_HUB_CACHE to FOLDER"),
+        ("HF_HOME", "set HF_HOME to FOLDER"),
+        ("XDG_CACHE_HOME", "oss config set hub_cache FOLDER"),
+    ],
+)
+def test_the_hint_names_what_decides_the_place(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, move: str
+) -> None:
+    known = StoredFile("model-Q8_0.gguf", Path("/dev/null"), 10**15, "a" * 64, is_large=True)
+    hub.add_repository(NAME).add_known(known)
+    if variable == "XDG_CACHE_HOME":
+        monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv(variable, str(tmp_path / "place"))
+    result = run_oss("pull", NAME, "--yes")
+    assert result.stderr.endswith(
+        f"hint: free some space, or take another disk: {move}, then: oss pull org/model-GGUF:Q8_0\n"
+    )
 
 
 def test_a_cache_that_cannot_be_made(hub: FakeHub, tmp_path: Path) -> None:
@@ -359,6 +380,6 @@ def test_a_cache_that_cannot_be_made(hub: FakeHub, tmp_path: Path) -> None:
     assert error_of(result) == (
         f"error: {folder} cannot be written to\n"
         f"  Not a directory: {folder}/models--org--model-GGUF/blobs\n"
-        "hint: take a folder of your own: oss config set hub_cache FOLDER, then: oss pull org/model-GGUF:Q8_0\n"
+        "hint: take a folder of your own: set HF_HOME to FOLDER, then: oss pull org/model-GGUF:Q8_0\n"
     )
     assert result.status == 6

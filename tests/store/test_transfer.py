@@ -1,16 +1,19 @@
 """The fault table: what goes wrong on the way, row by row, with the bytes counted at the server."""
 
+import errno
 import hashlib
+import io
 import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from oss_cli.errors import DiskTooSmall, DownloadStopped, WrongBytes
+from oss_cli.errors import CacheNotReadable, DiskTooSmall, DownloadStopped, SizeLimitReached, WrongBytes
 from oss_cli.store.hub import Hub
 from oss_cli.store.ranges import Limits
 from oss_cli.store.transfer import FileJob, Transfer, TransferOptions
@@ -57,11 +60,16 @@ class World:
     def blob(self) -> Path:
         return self.folder / "blob"
 
-    def fetch(self, file: StoredFile | None = None, options: TransferOptions = OPTIONS) -> None:
+    def fetch(
+        self,
+        file: StoredFile | None = None,
+        options: TransferOptions = OPTIONS,
+        open_to_hash: Callable[[Path], BinaryIO] | None = None,
+    ) -> None:
         file = file or self.file
         job = FileJob("m.gguf", file.bytes, file.sha256, self.partial, self.blob, again="oss pull org/model")
         hub = Hub(self.hub.endpoint, token=self.token, again="oss pull org/model", say=self.watcher.say)
-        transfer = Transfer(options, self.watcher)
+        transfer = Transfer(options, self.watcher, open_to_hash)
         try:
             transfer.fetch(job, lambda: hub.sign("org/model", self.repository.commit, "m.gguf"))
         finally:
@@ -204,9 +212,51 @@ def test_a_partial_file_that_went_bad_on_the_disk_is_cured_too(world: World) -> 
 
 def test_zeros_that_a_power_cut_left_are_cut_off(world: World) -> None:
     world.partial.write_bytes(DATA[: 5 * MIB] + bytes(3 * MIB + 7))
-    world.fetch()
+    world.fetch(options=replace(OPTIONS, window_bytes=4 * MIB))
     assert world.is_right() and world.watcher.said == []
     assert world.hub.sent_bytes < 7 * MIB + 10
+
+
+def test_zeros_that_belong_to_a_file_cost_no_more_than_a_window(world: World) -> None:
+    data = DATA[: 4 * MIB] + bytes(20 * MIB) + DATA[4 * MIB :]
+    file = world.repository.add("m.gguf", data)
+    world.partial.write_bytes(data[: 22 * MIB])
+    world.fetch(file)
+    assert world.blob.read_bytes() == data
+    assert world.hub.sent_bytes == 10 * MIB + OPTIONS.window_bytes
+    assert world.watcher.bytes == 10 * MIB
+
+
+def test_a_server_that_stops_to_know_ranges_has_its_bytes_counted_once(world: World) -> None:
+    world.fault("norange", skip=40)
+    world.fetch()
+    assert world.is_right() and world.watcher.bytes == SIZE
+
+
+def test_a_server_that_sends_more_than_the_file_has_is_not_listened_to(world: World) -> None:
+    world.fault("norange")
+    world.partial.write_bytes(DATA[:10])
+    short = replace(world.file, bytes=1000, sha256=hashlib.sha256(DATA[:1000]).hexdigest())
+    world.fetch(short)
+    assert world.blob.read_bytes() == DATA[:1000]
+    assert world.watcher.bytes == 990
+    assert world.hub.sent_bytes < SIZE
+
+
+class Unreadable(io.BytesIO):
+    """A file on a disk that breaks."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_disk_that_cannot_be_read_is_no_damaged_download(world: World) -> None:
+    with pytest.raises(CacheNotReadable) as caught:
+        world.fetch(open_to_hash=lambda path: Unreadable())
+    assert caught.value.message == f"{world.partial} cannot be read"
+    assert caught.value.cause == "Input/output error; what has come is kept"
+    assert caught.value.hint == "check the disk, then: oss pull org/model"
+    assert world.partial.read_bytes() == DATA and not world.watcher.said
 
 
 def test_a_server_that_fails_for_good_is_given_up_and_what_came_is_kept(world: World) -> None:
@@ -260,22 +310,30 @@ def test_a_long_wait_that_a_server_asks_for_is_told_once(world: World) -> None:
     assert world.watcher.said == ["the server asks us to wait 6 s"]
 
 
-def test_a_full_disk_loses_nothing(world: World) -> None:
+def test_a_limit_on_the_size_of_files_is_called_that_and_loses_nothing(world: World) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     world.watcher.say("")  # the hub library is loaded and nothing else will be written
     resource.setrlimit(resource.RLIMIT_FSIZE, (5 * MIB + 1000, limits[1]))
     try:
-        with pytest.raises(DiskTooSmall) as caught:
+        with pytest.raises(SizeLimitReached) as caught:
             world.fetch()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert caught.value.needed_bytes == SIZE - 5 * MIB - 1000
+    assert caught.value.message == "m.gguf may not grow beyond 5 MB"
     assert world.partial.read_bytes() == DATA[: 5 * MIB + 1000]
+    assert world.watcher.bytes == 5 * MIB  # whole ranges
     world.hub.forget()
     world.fetch()
     assert world.is_right()
     straggling = OPTIONS.workers * 64 * 1024  # what the first try had still asked for
     assert world.hub.sent_bytes <= SIZE - 5 * MIB - 1000 + straggling
+
+
+def test_a_full_disk_is_told(world: World) -> None:
+    world.partial.symlink_to("/dev/full")
+    with pytest.raises(DiskTooSmall) as caught:
+        world.fetch()
+    assert caught.value.needed_bytes == SIZE
 
 
 def test_ctrl_c_keeps_what_came_and_stops_asking(world: World) -> None:

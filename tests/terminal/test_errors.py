@@ -9,6 +9,7 @@ from oss_cli.errors import (
     BadModelFile,
     BadSettings,
     BadUsage,
+    CacheNotReadable,
     CacheNotWritable,
     CannotWrite,
     ClosedPipe,
@@ -33,6 +34,7 @@ from oss_cli.errors import (
     ReplyCutOff,
     ReplyNotValid,
     ServerFailed,
+    SizeLimitReached,
     UnknownConversation,
     UnknownModel,
     WrongBytes,
@@ -139,6 +141,20 @@ LOOKS: list[tuple[OssError, int, str]] = [
         6,
         "error: the disk is too small for this download\n  2.0 GB are still to come, 1.0 GB are free in cache\n"
         "hint: free some space, or take another disk: oss config set hub_cache FOLDER, then: oss pull gpt\n",
+    ),
+    (
+        SizeLimitReached(
+            "a.gguf", "your quota is used up", kept_bytes=10**9, total_bytes=3 * 10**9, again="oss pull a"
+        ),
+        6,
+        "error: a.gguf may not grow beyond 1.0 GB\n  your quota is used up\n  1.0 GB of 3.0 GB are kept\n"
+        "hint: lift it, or take another disk: oss config set hub_cache FOLDER, then: oss pull a\n",
+    ),
+    (
+        CacheNotReadable("a.incomplete", "Input/output error", again="oss pull a"),
+        6,
+        "error: a.incomplete cannot be read\n  Input/output error; what has come is kept\n"
+        "hint: check the disk, then: oss pull a\n",
     ),
     (
         CacheNotWritable("cache", "Permission denied", again="oss pull gpt"),
