@@ -125,13 +125,17 @@ def run_pull(
 
     Raises:
         DownloadFailed: see `Transfer.fetch`; what has come is kept.
+        DiskTooSmall: another program's file is not what it seemed, and there is no room for another one.
     """
+    adopted = {file for file, found in plan.elsewhere if _adopt(plan, file, found, cache, watcher)}
+    to_fetch = [file for file in plan.missing if file not in adopted]
+    if len(adopted) < len(plan.elsewhere):
+        needed_bytes = sum(file.bytes - cache.partial_bytes(plan.repository, file) for file in to_fetch)
+        _check_room(plan, needed_bytes, cache.free_bytes())
     transfer = Transfer(options, watcher)
-    elsewhere = dict(plan.elsewhere)
     try:
-        for file in plan.missing:
-            if file not in elsewhere or not _adopt(plan, file, elsewhere[file], cache, watcher):
-                _fetch(plan, file, source, cache, transfer, watcher)
+        for file in to_fetch:
+            _fetch(plan, file, source, cache, transfer, watcher)
     finally:
         transfer.close()
     paths = tuple(cache.place(plan.repository, plan.commit, file) for file in plan.files)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from oss_cli.errors import HubBroken, NotOffered
+from oss_cli.errors import DiskTooSmall, HubBroken, NotOffered
 from oss_cli.http import HttpTrouble
 from oss_cli.store.hub import Hub
 from oss_cli.store.hub_cache import HubCache
-from oss_cli.store.pull import PullGoal, plan_pull, run_pull
+from oss_cli.store.pull import PullGoal, check_disk, plan_pull, run_pull
 from oss_cli.store.transfer import TransferOptions
 from tests.fakes.fake_hub import FakeHub, Fault
 from tests.store.noise import noise
@@ -182,6 +182,30 @@ def test_a_pinned_commit_becomes_main_where_none_is_here(
     cache = HubCache(tmp_path / "cache")
     pull(hub, cache, listener, is_main=False)
     assert cache.read_ref(NAME) == fake.repositories[NAME].commit
+
+
+class NearlyFull(HubCache):
+    """A cache on a disk that has no room for another model."""
+
+    def free_bytes(self) -> int:
+        return 1000
+
+
+def test_a_false_twin_does_not_get_past_the_check_of_the_disk(
+    tmp_path: Path, fake: FakeHub, hub: Hub, listener: Listener
+) -> None:
+    twin = tmp_path / "twin.gguf"
+    twin.write_bytes(noise(100_000)[:-1] + b"?")
+    cache = NearlyFull(tmp_path / "cache")
+    listing = hub.list_files(NAME)
+    assert listing is not None
+    plan = plan_pull(PullGoal("model", "oss pull x", listing, listing.files, is_main=True), cache, lambda _: twin)
+    check_disk(plan)
+    with pytest.raises(DiskTooSmall) as caught:
+        run_pull(plan, hub, cache, listener, TransferOptions())
+    assert (caught.value.needed_bytes, caught.value.free_bytes) == (100_000, 1000)
+    assert listener.said == [f"{twin} is not the same file, or cannot be linked: fetching it"]
+    assert fake.count("file") == 0
 
 
 def test_telemetry_is_off_before_the_library_loads(fake: FakeHub) -> None:
