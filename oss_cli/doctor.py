@@ -109,7 +109,10 @@ def _free_bytes(path: Path) -> int | None:
 
 
 def _ask_hub() -> HubAnswer:
-    endpoint = wiring.hub_endpoint()
+    try:
+        endpoint = wiring.hub_endpoint()
+    except BadSettings as error:
+        return HubAnswer("the Hub", None, problem=f"{error.message}: {error.cause}")
     try:
         switch = wiring.find_offline_switch()
     except BadSettings:

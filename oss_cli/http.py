@@ -67,6 +67,17 @@ class HttpClient:
             yield Answer(response.status_code, response.headers, response.iter_raw())
 
 
+def is_address(text: str) -> bool:
+    """Whether it is the address of a server, with or without a path there."""
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        return False
+    # Signs that no host may have are percent-encoded by now.
+    is_server = url.scheme in ("http", "https") and bool(url.host) and "%" not in url.host and (url.port or 1) < 1 << 16
+    return is_server and text.isprintable() and not set(text) & set(" ?#")
+
+
 def make_timeout(read_s: float) -> httpx2.Timeout:
     """How long to wait for a connection and on it, in the form that this library wants."""
     return httpx2.Timeout(read_s, connect=min(read_s, CONNECT_TIMEOUT_S))
@@ -87,6 +98,8 @@ def translated_errors() -> Iterator[None]:
         raise HttpTrouble("the connection is open, but nothing comes") from error
     except httpx2.ConnectError as error:
         raise HttpTrouble(f"no connection: {error}") from error
+    except httpx2.InvalidURL as error:
+        raise HttpTrouble(f"an address that is none: {error}") from error
     except httpx2.RequestError as error:
         raise HttpTrouble(f"the connection broke: {error or type(error).__name__}") from error
 

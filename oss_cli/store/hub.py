@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from oss_cli.errors import AccessRefused, DownloadFailed, HubBroken, HubUnreachable, NotOffered
-from oss_cli.http import HttpTrouble, make_timeout, read_wait_s, translated_errors
+from oss_cli.http import HttpTrouble, is_address, make_timeout, read_wait_s, translated_errors
 from oss_cli.store.repository import Address, Listing, RemoteFile, is_commit, is_safe_path, is_sha256
 
 # Before the library loads, which reads them once: else its first call of a day asks the Hub for a list of agents and
@@ -34,6 +34,7 @@ from huggingface_hub.errors import (  # noqa: E402
 from huggingface_hub.utils import build_hf_headers  # noqa: E402
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+_BAD_ADDRESS = "the Hub names an address that is none"
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSES_S = (1.0, 2.0, 4.0)
 _LONGEST_WAIT_S = 60.0  # a server that asks for more gets a person's decision instead
@@ -93,6 +94,8 @@ class Hub:
                     url, token=self._token or False, timeout=make_timeout(10), library_name="oss",
                     endpoint=self.endpoint,
                 )  # fmt: skip
+        except ValueError as error:  # of the library, out of the address that it is led to
+            raise HttpTrouble(_BAD_ADDRESS) from error
         except EntryNotFoundError as error:
             raise NotOffered(
                 f"{repository} has no file {path}", cause=f"at commit {commit[:12]}", hint=self.again
@@ -106,6 +109,8 @@ class Hub:
                 self._forget_token()
                 return self.sign(repository, commit, path)
             self._refuse(repository, error)
+        if not is_address(found.location.partition("?")[0]):
+            raise HttpTrouble(_BAD_ADDRESS)
         headers: dict[str, str] = build_hf_headers(token=self._token or False, library_name="oss")
         if _origin(found.location) != _origin(self.endpoint):
             headers.pop("authorization", None)  # our token is for the Hub, not for whoever keeps its files

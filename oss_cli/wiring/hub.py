@@ -163,7 +163,16 @@ def _read_number(variable: str, usual: int) -> int:
 
 
 def hub_endpoint() -> str:
-    """The Hub's address, or the mirror's that HF_ENDPOINT names."""
+    """The Hub's address, or the mirror's that HF_ENDPOINT names.
+
+    Raises:
+        BadSettings: that is no address.
+    """
+    from oss_cli.http import is_address
     from oss_cli.store.hub import DEFAULT_ENDPOINT
 
-    return (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+    address = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
+    if not is_address(address):
+        cause = f"it must be the address of a Hub, such as {DEFAULT_ENDPOINT}"
+        raise BadSettings(f"HF_ENDPOINT cannot be {address!r}", cause=cause)
+    return address.rstrip("/")

@@ -256,6 +256,46 @@ def test_a_file_that_went_between_the_listing_and_the_download(hub: FakeHub) -> 
     )
 
 
+@pytest.mark.parametrize(
+    "address", ["http://[bad", "huggingface.co", "ftp://hub.invalid", "https://", "http://hub:99999", "http://a b"]
+)
+@pytest.mark.parametrize("command", [("pull", NAME), ("show", NAME)], ids=["pull", "show"])
+def test_an_address_of_the_hub_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, address: str, command: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    assert run_oss(*command) == Result(
+        "",
+        f"error: HF_ENDPOINT cannot be {address!r}\n"
+        "  it must be the address of a Hub, such as https://huggingface.co\n",
+        9,
+    )
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "http://x:y/", "http://a\x01b/"])
+def test_an_address_of_bytes_that_is_none(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("OSS_DOWNLOAD_PATIENCE_S", "1")
+    hub.add_repository(NAME).add("model-Q8_0.gguf", noise(MIB))
+    hub.add_fault("sign", Fault("misled", headers={"Location": address}))
+    result = run_oss("pull", NAME)
+    assert error_of(result) == (
+        "error: the download of model-Q8_0.gguf stopped\n"
+        "  no byte came for 1 s; the last answer was: the Hub names an address that is none\n"
+        "  0 kB of 1 MB are kept\n"
+        "hint: to go on from there: oss pull org/model-GGUF:Q8_0\n"
+    )
+
+
+def test_files_whose_names_are_no_names_are_not_offered(hub: FakeHub) -> None:
+    repository = hub.add_repository(NAME)
+    repository.add("model-Q4_K_M.gguf", noise(2000))
+    for path in ("a\nb-Q8_0.gguf", "CON.gguf", "sub/aux.Q8_0.gguf", "sub./m-Q8_0.gguf", f"{'x' * 250}-Q8_0.gguf"):
+        repository.add(path, noise(3000))
+    result = run_oss("pull", NAME)
+    assert (result.status, result.stdout.endswith("/model-Q4_K_M.gguf\n")) == (0, True)
+    assert "OFFERS" not in result.stderr
+
+
 def test_no_network_is_told_in_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -38,6 +38,7 @@ class Fault:
     bare       (sign) leave out the Hub's own headers, as some mirrors do
     direct     (sign) send the bytes from here, no second origin, as some mirrors do
     gone       (sign) say that there is no such file
+    misled     (sign) send to `headers`' Location for the bytes
     xet        (sign) speak of Xet
     """
 

@@ -247,6 +247,8 @@ class HubHandler(_Handler):
             self.send_file(file, self.hub.take_fault("file", f"{name}/{path}"), headers)
             return
         headers["Location"] = f"{self.hub.file_endpoint}/{name}/{file.sha256}/{path}?Signature={time.monotonic_ns()}"
+        if fault is not None and kind == "misled":
+            headers |= fault.headers
         self.answer("sign", 302, b"", headers)
 
 
