@@ -279,10 +279,16 @@ def _check_target(
     Raises:
         BadUsage: it is one.
     """
+    from oss_cli.store.repository import is_safe_name
+
     first = source.files[0]
     again = f"oss import {first} --name NAME"
-    if not name or name.startswith((".", "-")) or any(not one.isprintable() or one in " /\\:" for one in name):
-        cause = "a name may not hold spaces, slashes or colons, nor begin with a dot or a dash"
+    names = (name, f"{name}-00001-of-00001.gguf")
+    if " " in name or name.startswith((".", "-")) or not all(map(is_safe_name, names)):
+        cause = (
+            'a name may not hold spaces or any of / \\ : * ? " < > |, begin with a dot or a dash, or end with a dot, '
+            "nor be long, nor one that Windows keeps for itself"
+        )
         raise BadUsage(f"{name!r} cannot be a model's name", cause=cause, hint=again)
     present = store.named(name)
     if present is not None:

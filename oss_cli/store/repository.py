@@ -3,10 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+# Windows; a name stays reserved with any ending. Source: "Naming Files, Paths, and Namespaces", Microsoft.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
+_FORBIDDEN = frozenset('/\\:*?"<>|')
+_LONGEST_NAME_BYTES = 255  # of Linux's file systems; Windows and macOS count characters
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
@@ -62,6 +65,16 @@ def is_sha256(text: str) -> bool:
 
 
 def is_safe_path(path: str) -> bool:
-    """Whether a path stays inside the folder that it is joined to, on any system."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and not set(path) & set('\\:*?"<>|\0')
+    """Whether a path stays inside the folder that it is joined to, and can be written and shown on any system."""
+    return all(is_safe_name(part) for part in path.split("/"))
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether every system can have a file of that name, and every terminal show it."""
+    return (
+        name.isprintable()
+        and not set(name) & _FORBIDDEN
+        and name.rstrip(". ") == name != ""
+        and _RESERVED.fullmatch(name.partition(".")[0].rstrip()) is None
+        and len(name.encode()) <= _LONGEST_NAME_BYTES
+    )

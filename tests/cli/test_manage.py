@@ -252,10 +252,19 @@ def test_import_refuses_names_that_would_mislead(tmp_path: Path) -> None:
     result = run_oss("import", str(model), "--name", "../up")
     assert (result.stderr, result.status) == (
         "error: '../up' cannot be a model's name\n"
-        "  a name may not hold spaces, slashes or colons, nor begin with a dot or a dash\n"
+        '  a name may not hold spaces or any of / \\ : * ? " < > |, begin with a dot or a dash, or end with a dot, '
+        "nor be long, nor one that Windows keeps for itself\n"
         f"hint: oss import {model} --name NAME\n",
         2,
     )
+
+
+@pytest.mark.parametrize("name", ["CON", "a*", "x.", "a\nb", "x" * 240, "nul.gguf"])
+def test_import_refuses_names_that_some_system_cannot_have(tmp_path: Path, name: str) -> None:
+    model = small_model(tmp_path)
+    result = run_oss("import", str(model), "--name", name)
+    assert result.stderr.startswith(f"error: {name!r} cannot be a model's name\n")
+    assert result.status == 2
 
 
 def test_import_of_a_folder_lists_what_it_holds(tmp_path: Path) -> None:
