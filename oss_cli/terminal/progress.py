@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+_WIDE_COLUMNS = 60
+_BESIDE_NAME_COLUMNS = 48  # "12.0/63.4 GB 100.0 MB/s 0:10:02", and a bar that can be seen
+
+
 class DownloadBar:
     """Shows how far a download is. Use it as a context manager; its methods may be called on any thread."""
 
@@ -26,7 +30,8 @@ class DownloadBar:
     def __enter__(self) -> "DownloadBar":
         if self._stream.has_escapes:
             self._bar = _open_bar(self._stream)
-            self._task = self._bar.add_task(self._label, total=self._total_bytes, completed=self._done_bytes)
+            label = _shortened(self._label, self._bar.console.width - _BESIDE_NAME_COLUMNS)
+            self._task = self._bar.add_task(label, total=self._total_bytes, completed=self._done_bytes)
             self._bar.start()
         return self
 
@@ -47,6 +52,10 @@ class DownloadBar:
             self._stream.write(f"({text})\n")
 
 
+def _shortened(label: str, columns: int) -> str:
+    return label if len(label) <= columns else f"{label[: max(0, columns - 1)]}…"
+
+
 def _open_bar(stream: Stream) -> "Progress":
     from rich.console import Console  # 80 ms, with the bar
     from rich.progress import (  # only here
@@ -59,12 +68,13 @@ def _open_bar(stream: Stream) -> "Progress":
     )
 
     console = Console(file=stream.file, no_color=not stream.has_colour, highlight=False)
+    name = TextColumn("{task.description}", markup=False)
+    # A line that breaks would be written anew below itself, again and again.
+    amount, left = DownloadColumn(), TimeRemainingColumn(compact=True)
+    is_wide = console.width >= _WIDE_COLUMNS
+    columns = (name, BarColumn(bar_width=None), amount, TransferSpeedColumn(), left) if is_wide else (amount, left)
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(compact=True),
+        *columns,
         console=console,
         refresh_per_second=5,
         speed_estimate_period=10,
