@@ -1,13 +1,40 @@
 """What Tab offers: names of models and settings. Asks the catalogue and the disk, loads nothing else; never fails."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
 
 from oss_cli.errors import OssError
+
+if TYPE_CHECKING:
+    from oss_cli.catalogue import CatalogueEntry
 
 
 def complete_model(incomplete: str) -> list[str]:
     """Names and aliases of all models that begin like this."""
     return _beginning(incomplete, _model_names(only_here=False))
+
+
+def complete_prompt(context: typer.Context, incomplete: str) -> list[str]:
+    """The same where a model's name may stand before a prompt: of its first word alone."""
+    return [] if context.params.get("words") else complete_model(incomplete)
+
+
+def complete_pullable(incomplete: str) -> list[str]:
+    """Names and aliases of the models that are on the Hub and begin like this."""
+    return _beginning(incomplete, _pullable_names())
+
+
+def complete_alias(incomplete: str) -> list[str]:
+    """Names of the user's own that begin like this."""
+    from oss_cli import wiring
+
+    try:
+        return _beginning(incomplete, tuple(wiring.user_aliases()))
+    except OssError:
+        return []
 
 
 def complete_installed(incomplete: str) -> list[str]:
@@ -45,12 +72,29 @@ def _model_names(*, only_here: bool) -> Iterator[str]:
     if only_here:
         yield from (model.name for model in store.installed())
         return
-    for entry in catalogue:
-        yield entry.name
-        # Bash splits words at colons, and would complete such an alias wrongly.
-        yield from (alias for alias in entry.aliases if ":" not in alias)
+    yield from _catalogue_names(catalogue)
     yield from store.own_names()
 
 
+def _pullable_names() -> Iterator[str]:
+    from oss_cli import wiring
+
+    try:
+        catalogue = wiring.open_catalogue()
+    except OssError:
+        return
+    yield from _catalogue_names(entry for entry in catalogue if entry.repository is not None)
+
+
+def _catalogue_names(entries: "Iterable[CatalogueEntry]") -> Iterator[str]:
+    for entry in entries:
+        yield entry.name
+        # There are many such aliases, and few shells that can complete them.
+        yield from (alias for alias in entry.aliases if ":" not in alias)
+
+
 def _beginning(incomplete: str, names: "Iterator[str] | tuple[str, ...]") -> list[str]:
-    return [name for name in dict.fromkeys(names) if name.lower().startswith(incomplete.lower())]
+    found = [name for name in dict.fromkeys(names) if name.lower().startswith(incomplete.lower())]
+    # Bash takes a colon for the end of a word, zsh for what parts a name from its meaning.
+    takes_colons = os.environ.get("_OSS_COMPLETE", "").partition("_")[2] not in ("bash", "zsh")
+    return [name for name in found if takes_colons or ":" not in name]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oss_cli.cli.completion import complete_installed, complete_model
+from oss_cli.cli.completion import complete_alias, complete_installed, complete_model
 from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, CannotWrite, NotDownloaded, NotVerified, UnknownModel, format_bytes, quoted
 
@@ -134,7 +134,9 @@ def import_model(
 
 
 def alias(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The new name.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The new name.", autocompletion=complete_alias)
+    ] = None,
     model: Annotated[
         str | None,
         typer.Argument(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oss_cli.cli.completion import complete_pullable
 from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, DoesNotFit, OssError, format_bytes, quoted
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 def pull(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME|ORG/REPO[:QUANT|:FILE]", help="A model's name (oss list), or a Hub repository."),
+        typer.Argument(
+            metavar="NAME|ORG/REPO[:QUANT|:FILE]",
+            help="A model's name (oss list), or a Hub repository.",
+            autocompletion=complete_pullable,
+        ),
     ],
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing: take the best, even if it will not fit.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oss_cli.cli.completion import complete_prompt
 from oss_cli.cli.options import (
     ContextOption,
     ContinueOption,
@@ -50,7 +51,11 @@ if TYPE_CHECKING:
 def run(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT]", help="The prompt; standard input, if piped, goes before it."),
+        typer.Argument(
+            metavar="[PROMPT]",
+            help="The prompt; standard input, if piped, goes before it.",
+            autocompletion=complete_prompt,
+        ),
     ] = None,
     model: ModelOption = None,
     goes_on: ContinueOption = False,

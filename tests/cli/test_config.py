@@ -11,6 +11,7 @@ import pytest
 
 from oss_cli.settings import SETTING_MEANINGS, SETTING_NAMES
 from tests.harness import open_terminal, run_oss
+from tests.store.installed_models import HubFolder, small_model
 
 HEAVY = {"llama_cpp", "huggingface_hub", "prompt_toolkit", "numpy", "jinja2", "rich", "tomlkit", "httpx2"}
 
@@ -261,7 +262,10 @@ def complete(shell: str, line: str) -> tuple[list[str], set[str]]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
-@pytest.mark.parametrize("line", ["oss run -m gpt-oss-1", "oss show gpt-oss-1", "oss chat gpt-oss-1"])
+@pytest.mark.parametrize(
+    "line",
+    ["oss run -m gpt-oss-1", "oss show gpt-oss-1", "oss chat gpt-oss-1", "oss pull gpt-oss-1", "oss run gpt-oss-1"],
+)
 def test_every_shell_completes_the_names_of_models(shell: str, line: str) -> None:
     offered, loaded = complete(shell, line)
     assert "gpt-oss-120b" in "\n".join(offered)
@@ -272,6 +276,28 @@ def test_every_shell_completes_the_names_of_models(shell: str, line: str) -> Non
 def test_what_is_here_is_offered_for_removal_and_settings_for_config() -> None:
     assert complete("bash", "oss rm s")[0] == ["smollm2-135m"]
     assert complete("bash", "oss config set top")[0] == ["top_p", "top_k"]
+
+
+def test_what_is_no_models_name_is_not_offered() -> None:
+    assert complete("fish", "oss run gpt-oss-20b g")[0] == [""]  # a prompt
+    assert "starter" in complete("fish", "oss show st")[0]
+    assert "starter" not in complete("fish", "oss pull st")[0]  # it comes with a package
+
+
+def test_names_of_ones_own_are_offered_to_be_taken_away() -> None:
+    run_oss("alias", "mine", "gpt-oss-20b")
+    assert complete("fish", "oss alias --rm m")[0] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "offered"),
+    # The others take a colon for the end of a word, or of a name before its meaning.
+    [("bash", []), ("zsh", []), ("fish", ["org/x-GGUF:Q8_0"]), ("pwsh", ["org/x-GGUF:Q8_0"])],
+)
+def test_names_with_colons_are_offered_where_the_shell_can_take_them(shell: str, offered: list[str]) -> None:
+    HubFolder(Path(os.environ["HF_HOME"]) / "hub", "org/x-GGUF").add(small_model(Path("x"), "x-Q8_0.gguf"))
+    found = [line.removesuffix("::: ") for line in complete(shell, "oss rm org")[0] if "x-GGUF" in line]
+    assert found == offered
 
 
 def test_a_broken_models_toml_does_not_disturb_completion(tmp_path: Path) -> None:
