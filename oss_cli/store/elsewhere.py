@@ -31,14 +31,19 @@ def ollama_stores() -> Iterator[Path]:
     """Where ollama keeps models. Source: ollama, envconfig/config.go; its Linux service has a user of its own."""
     explicit = os.environ.get("OLLAMA_MODELS")
     if explicit:
-        yield Path(explicit).expanduser()
-    yield Path.home() / ".ollama" / "models"
+        yield _expand(explicit)
+    yield _expand("~/.ollama/models")
     yield Path("/usr/share/ollama/.ollama/models")
 
 
 def lm_studio_folder() -> Path:
     """Where LM Studio keeps models."""
-    return Path.home() / ".lmstudio" / "models"
+    return _expand("~/.lmstudio/models")
+
+
+def _expand(folder: str) -> Path:
+    """The folder, or one that is not there where nobody knows whose home is meant: Path.expanduser would fail."""
+    return Path(os.path.expanduser(folder))  # noqa: PTH111 - see above
 
 
 def adopt(found: Path, blob: Path, sha256: str, on_bytes: Callable[[int], None]) -> bool:

@@ -281,3 +281,11 @@ def test_a_person_is_asked_which_and_whether(hub: FakeHub, model: bytes) -> None
         terminal.expect("is here and verified")
         assert terminal.wait() == 0
     assert run_oss("pull", f"{NAME}:Q2_K").stderr == f"{NAME}:Q2_K is on this computer already\n"
+
+
+def test_nobody_need_have_a_home(hub: FakeHub, model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like a user of a container without an entry in its passwd and without HOME."""
+    monkeypatch.setenv("HOME", "~")
+    monkeypatch.setenv("OLLAMA_MODELS", "~nobody-of-that-name/models")
+    hub.add_repository(NAME).add("model-Q8_0.gguf", model)
+    assert run_oss("pull", NAME).status == 0
