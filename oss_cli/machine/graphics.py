@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oss_cli.errors import quoted
+from oss_cli.machine import windows
 from oss_cli.machine.probe import probe_machine
 
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}  # pci-ids.ucw.cz
@@ -56,6 +57,10 @@ def find_system_gpus(root: Path | None = None) -> tuple[SystemGpu, ...]:
     """
     if root is None and sys.platform == "darwin":
         return (SystemGpu("Apple", probe_machine().processor),) if platform.machine() == "arm64" else ()
+    if root is None and sys.platform == "win32":
+        cards = windows.name_makers(windows.list_adapters(), _VENDORS)
+        nvidia = _from_nvidia_smi() or tuple(SystemGpu(*card) for card in cards if card[0] == "NVIDIA")
+        return (*nvidia, *(SystemGpu(*card) for card in cards if card[0] != "NVIDIA"))
     root = root or Path("/")
     found = list(_from_nvidia_smi()) or _from_nvidia_driver(root)
     makers = {gpu.maker for gpu in found}

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Set
 from pathlib import Path
 
+from oss_cli.machine import windows
 from oss_cli.plan import Machine
 
 _ROOT = Path("/")
@@ -73,7 +74,9 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
 
 def _read_limit(group: Path) -> tuple[int | None, int]:
     """A control group's limit, and what it uses apart from the page cache: a model file read once is all there."""
-    limit = _read_number(group / "memory.max")
+    # Above memory.high a group is slowed down until it is of no use: for a model that is as good as memory.max.
+    limits = [_read_number(group / f"memory.{name}") for name in ("max", "high")]
+    limit = min((limit for limit in limits if limit is not None), default=None)
     if limit is not None:
         used = (_read_number(group / "memory.current") or 0) - _read_counters(group, "active_file", "inactive_file")
         return limit, used
@@ -101,7 +104,7 @@ def _physical_cores(root: Path | None, cpus: Set[int] | None) -> int:
     if root is None and sys.platform == "darwin":
         return _sysctl("hw.perflevel0.physicalcpu") or _sysctl("hw.physicalcpu") or _guessed_cores()
     if root is None and sys.platform == "win32":
-        return _windows_cores() or _guessed_cores()
+        return windows.count_cores() or _guessed_cores()
     return _linux_cores(root or _ROOT, cpus)
 
 
@@ -199,29 +202,5 @@ class _MemoryStatus(ctypes.Structure):
 
 def _windows_memory() -> tuple[int, int]:
     status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-    _kernel32().GlobalMemoryStatusEx(ctypes.byref(status))
+    windows.load_library("kernel32").GlobalMemoryStatusEx(ctypes.byref(status))
     return int(status.total), int(status.available)
-
-
-def _windows_cores() -> int:
-    """Records of GetLogicalProcessorInformationEx(RelationProcessorCore), one a core; each begins with its length."""
-    kernel32 = _kernel32()
-    size = ctypes.c_uint32(0)
-    relation_processor_core = 0
-    kernel32.GetLogicalProcessorInformationEx(relation_processor_core, None, ctypes.byref(size))
-    buffer = ctypes.create_string_buffer(size.value)
-    if not kernel32.GetLogicalProcessorInformationEx(relation_processor_core, buffer, ctypes.byref(size)):
-        return 0
-    count = offset = 0
-    while offset < size.value:
-        length = int.from_bytes(buffer.raw[offset + 4 : offset + 8], "little")
-        if length == 0:
-            return 0
-        offset += length
-        count += 1
-    return count
-
-
-def _kernel32() -> ctypes.CDLL:
-    library: ctypes.CDLL = getattr(ctypes, "windll").kernel32  # noqa: B009 - the attribute exists on Windows alone
-    return library

@@ -79,3 +79,17 @@ def test_a_group_outside_the_container_is_not_looked_for(tmp_path: Path) -> None
 def test_the_processor_has_the_name_that_the_kernel_gives_it(tmp_path: Path) -> None:
     files = {"proc/cpuinfo": "processor\t: 0\nmodel name\t: AMD Ryzen 7 7700 8-Core Processor\n"}
     assert probe(tmp_path, files).processor == "AMD Ryzen 7 7700 8-Core Processor"
+
+
+@pytest.mark.parametrize(
+    ("highest", "high", "total"),
+    [("max", 8 * GB, 8 * GB), (16 * GB, 12 * GB, 12 * GB), (8 * GB, "max", 8 * GB), (8 * GB, 12 * GB, 8 * GB)],
+)
+def test_the_lower_limit_of_version_2_counts(tmp_path: Path, highest: object, high: object, total: int) -> None:
+    folder = "sys/fs/cgroup"
+    files = {
+        f"{folder}/memory.max": f"{highest}\n",
+        f"{folder}/memory.high": f"{high}\n",
+        f"{folder}/memory.current": f"{GB}\n",
+    }
+    assert memory(probe(tmp_path, files)) == (total, total - GB)
