@@ -174,6 +174,11 @@ class Hub:
         )
 
 
+def is_endpoint(text: str) -> bool:
+    """Whether a Hub could be asked at that address."""
+    return is_address(text)
+
+
 def find_token() -> str | None:
     """The user's token, where huggingface_hub keeps it: HF_TOKEN, then the file that `hf auth login` writes."""
     token: str | None = get_token()

@@ -169,11 +169,10 @@ def hub_endpoint() -> str:
     Raises:
         BadSettings: that is no address.
     """
-    from oss_cli.http import is_address
-    from oss_cli.store.hub import DEFAULT_ENDPOINT
+    from oss_cli.store.hub import DEFAULT_ENDPOINT, is_endpoint
 
     address = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
-    if not is_address(address):
+    if not is_endpoint(address):
         cause = f"it must be the address of a Hub, such as {DEFAULT_ENDPOINT}"
         raise BadSettings(f"HF_ENDPOINT cannot be {address!r}", cause=cause)
     return address.rstrip("/")

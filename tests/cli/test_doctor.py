@@ -258,3 +258,14 @@ def test_a_hub_that_nobody_serves_is_told_at_once(monkeypatch: pytest.MonkeyPatc
     assert result.status == 0
     assert "hub         http://127.0.0.1:9 cannot be reached: no connection" in result.stdout
     assert "warning: http://127.0.0.1:9 cannot be reached" in result.stdout
+
+
+def test_an_address_of_the_hub_that_is_none_does_not_stop_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OSS_OFFLINE")
+    monkeypatch.setenv("HF_ENDPOINT", "http://[bad")
+    result = run_oss("doctor")
+    assert result.status == 0
+    assert (
+        "the Hub cannot be reached: HF_ENDPOINT cannot be 'http://[bad': "
+        "it must be the address of a Hub, such as https://huggingface.co" in result.stdout
+    )

@@ -276,6 +276,13 @@ def test_import_of_a_folder_lists_what_it_holds(tmp_path: Path) -> None:
     )
 
 
+def test_a_path_with_blanks_is_quoted_in_hints(tmp_path: Path) -> None:
+    model = small_model(tmp_path / "my models")
+    assert run_oss("import", str(tmp_path / "my models")).stderr.endswith(f"hint: oss import '{model}'\n")
+    result = run_oss("import", str(model), "--name", "a b")
+    assert result.stderr.endswith(f"hint: oss import '{model}' --name NAME\n")
+
+
 def test_import_of_what_is_no_model(tmp_path: Path) -> None:
     page = tmp_path / "page.gguf"
     page.write_text("<!doctype html>")

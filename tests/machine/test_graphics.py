@@ -73,6 +73,7 @@ def test_without_a_gpu_there_is_nothing_to_advise() -> None:
 
 
 def test_the_command_is_complete() -> None:
+    assert Advice("cpu", "").command("/my programs/python3", "").startswith("'/my programs/python3' -m pip install ")
     assert Advice("cu124", "").command("/usr/bin/python3", "0.3.36") == (
         "/usr/bin/python3 -m pip install --upgrade --force-reinstall --no-deps --no-cache-dir llama-cpp-python==0.3.36 "
         "--extra-index-url https://abetlen.github.io/llama-cpp-python/whl/cu124"
