@@ -29,7 +29,8 @@ class HubCache:
 
     folder: Path
     has_links: bool = True
-    """Whether to try symbolic links; where the system refuses them, files are moved to their place."""
+    """Whether to try symbolic links; where the system refuses them, files are moved to their place, unless the blob
+    is needed where it is."""
     move: str = "oss config set hub_cache FOLDER"
     """How to take another folder, for whoever runs out of room here."""
 
@@ -105,16 +106,22 @@ class HubCache:
         """Make a verified blob appear under its name; where."""
         blob = self.blob(repository, file.sha256)
         placed = self.snapshot(repository, commit) / file.path
-        if not blob.exists() and _bytes(placed) == file.bytes:
-            return placed  # moved there by us or by huggingface_hub, where there are no links
-        if placed.is_symlink() and placed.resolve() == blob.resolve():
+        if not placed.is_symlink() and _bytes(placed) == file.bytes:
+            return placed  # moved or copied there by us or by huggingface_hub, where there are no links
+        if placed.is_symlink() and _is_same(placed, blob):
             return placed
         placed.parent.mkdir(parents=True, exist_ok=True)
         temporary = placed.with_name(f".{uuid.uuid4().hex[:8]}.tmp")
-        if self._link(blob, temporary, placed.parent):
-            temporary.replace(placed)
-        else:
-            blob.replace(placed)
+        try:
+            if self._link(blob, temporary, placed.parent):
+                temporary.replace(placed)
+            elif blob.is_symlink() or self._is_needed(repository, blob, but=placed):
+                _link_or_copy(blob, temporary)
+                temporary.replace(placed)
+            else:
+                blob.replace(placed)
+        finally:
+            temporary.unlink(missing_ok=True)
         return placed
 
     def read_ref(self, repository: str, name: str = "main") -> str | None:
@@ -140,6 +147,23 @@ class HubCache:
         except OSError:  # Windows without developer mode; exFAT
             return False
         return True
+
+    def _is_needed(self, repository: str, blob: Path, *, but: Path) -> bool:
+        """Whether a snapshot from the time when there were links has one that leads to a blob."""
+        links = (self.repository_folder(repository) / "snapshots").rglob("*")
+        return any(link != but and link.is_symlink() and _is_same(link, blob) for link in links)
+
+
+def _is_same(link: Path, blob: Path) -> bool:
+    return os.path.realpath(link) == os.path.realpath(blob)
+
+
+def _link_or_copy(blob: Path, place: Path) -> None:
+    """A second name for the same bytes; where there are no hard links (exFAT), the bytes a second time."""
+    try:
+        place.hardlink_to(os.path.realpath(blob))
+    except OSError:
+        shutil.copyfile(blob, place)
 
 
 def _bytes(path: Path) -> int | None:
