@@ -23,6 +23,7 @@ from oss_cli.machine.probe import probe_machine
 from oss_cli.paths import Paths, find_paths
 from oss_cli.plan import Machine
 from oss_cli.settings import unknown_settings
+from oss_cli.store.at_path import is_there
 from oss_cli.store.hub import find_token
 from oss_cli.store.local import LocalStore
 
@@ -33,6 +34,7 @@ def check_up() -> Checkup:
     """Look at everything; keeps the probe on disk. Takes up to 3 s for the Hub and 3 s for nvidia-smi."""
     paths, catalogue, findings = _look_at_settings()
     build, machine = _look_at_build()
+    store = LocalStore(paths, catalogue)
     system_gpus = find_system_gpus()
     if not build.problem:
         wiring.keep_probe(machine)
@@ -46,8 +48,8 @@ def check_up() -> Checkup:
         places=_look_at_places(paths),
         hub=_ask_hub(),
         has_token=find_token() is not None,
-        models=_fit_models(machine, catalogue, LocalStore(paths, catalogue)),
-        settings=findings,
+        models=_fit_models(machine, catalogue, store),
+        settings=(*findings, *_look_for_closed(store)),
     )
 
 
@@ -64,6 +66,10 @@ def _look_at_settings() -> tuple[Paths, Catalogue, tuple[Finding, ...]]:
     except BadCatalogue as error:
         findings.append(Finding(_sentence(error), _edit_command(paths.user_models_file)))
     return paths, catalogue or load_catalogue(None), tuple(findings)
+
+
+def _look_for_closed(store: LocalStore) -> list[Finding]:
+    return [Finding(f"{one.path} cannot be read: {one.reason}", one.command) for one in store.closed()]
 
 
 def _sentence(error: BadSettings) -> str:
@@ -101,7 +107,7 @@ def _look_at_places(paths: Paths) -> tuple[Place, ...]:
 
 def _free_bytes(path: Path) -> int | None:
     """Free space where a folder is, or will be."""
-    existing = next((folder for folder in (path, *path.parents) if folder.exists()), None)
+    existing = next((folder for folder in (path, *path.parents) if is_there(folder)), None)
     try:
         return shutil.disk_usage(existing).free if existing is not None else None
     except OSError:

@@ -21,6 +21,7 @@ OssError
 │   ├── SizeLimitReached 6  a limit on the size of files, or a quota
 │   ├── CacheNotWritable 6  the cache's folder does not let us write
 │   ├── CacheNotReadable 6  the disk does not give back what was written to it
+│   ├── CacheClosed      6  a folder or file of the cache that we may not read
 │   └── NotVerified      6  files on this disk that are not what they should be
 ├── EngineFailed         7  llama.cpp could not do it; its last log lines are the cause
 │   └── BadModelFile     7  the file is missing, cut short or not a GGUF
@@ -270,6 +271,13 @@ class CacheNotReadable(DownloadFailed):
     def __init__(self, path: Path | str, reason: str, *, again: str) -> None:
         cause = f"{reason}; what has come is kept"
         super().__init__(f"{path} cannot be read", cause=cause, hint=f"check the disk, then: {again}")
+
+
+class CacheClosed(DownloadFailed):
+    """A folder or file of the cache that we may not read: nobody can tell what is in it already."""
+
+    def __init__(self, path: Path | str, reason: str, *, command: str, again: str) -> None:
+        super().__init__(f"{path} cannot be read", cause=reason, hint=f"{command} && {again}")
 
 
 class EngineFailed(OssError):

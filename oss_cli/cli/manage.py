@@ -72,7 +72,7 @@ def verify(
     files = [(model, path, sha256) for model in models for path, sha256 in known_hashes(model)]
     total_bytes = sum(path.stat().st_size for _, path, sha256 in files if sha256)
     problems = [f"{path}: is a link to {path.readlink()}, which is gone" for path in lost]
-    broken = []
+    hints = []
     with CountStatus(console.err, "verifying", total_bytes) as status:
         for model, path, sha256 in files:
             checked = check_file(path, sha256, status.add)
@@ -80,11 +80,11 @@ def verify(
             if checked.problem:
                 touched = "; it was written to after it came here" if is_touched(model, path) else ""
                 problems.append(f"{path}: {checked.problem}{touched}")
-                broken.append(model)
+                hints.append(checked.cure or _repair_hint(model, catalogue))
             else:
                 console.out.write(f"{_verdict(checked):9} {model.name}  {path}\n")
     if problems:
-        hint = _repair_hint(broken[0], catalogue) if broken else f"remove it: {lost[0]}"
+        hint = hints[0] if hints else f"remove it: {lost[0]}"
         raise NotVerified(tuple(problems), checked_files=len(files) + len(lost), hint=hint)
 
 
@@ -175,10 +175,13 @@ def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "Re
         UnknownModel: nothing is called that.
         NotDownloaded: it is not here.
         BadUsage: it is not ours to remove, or being downloaded now.
+        BadModelFile: it may be in a folder that cannot be read.
     """
+    from oss_cli import wiring
     from oss_cli.store.local import Origin
     from oss_cli.store.removal import check_idle, plan_removal
 
+    wiring.check_readable(name, store, wiring.repository_of(name))
     model = store.named(name)
     entry = store.as_entry(model) if model is not None else catalogue.find(name)
     begun = store.begun(name)

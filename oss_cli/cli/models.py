@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from oss_cli.catalogue import CatalogueEntry
     from oss_cli.plan import Fit, ModelShape
-    from oss_cli.store.local import InstalledModel
+    from oss_cli.store.local import InstalledModel, LocalStore
+    from oss_cli.terminal.console import Console
     from oss_cli.terminal.tables import Row
 
     TellFit = Callable[[ModelShape | None], str]
@@ -33,7 +34,8 @@ def list_models(as_json: JsonOption = False) -> None:
 
     console = open_console()
     catalogue = wiring.open_catalogue()
-    installed = list(wiring.open_store(catalogue).installed())
+    store = wiring.open_store(catalogue)
+    installed = list(store.installed())
     names = {model.name for model in installed}
     missing = [entry for entry in catalogue if entry.name not in names]
     fits = wiring.known_fits()
@@ -50,8 +52,17 @@ def list_models(as_json: JsonOption = False) -> None:
         rows = [_installed_row(model, fits, uses, now) for model in installed]
         show_table(console.out, ("HERE", "SIZE", "QUANT", "FITS", "LAST USED", "FROM"), rows)
         console.out.write("\n")
+    _tell_closed(console, store)
     known = [_missing_row(entry, fits) for entry in missing]
     show_table(console.out, ("NOT HERE", "SIZE", "QUANT", "FITS", "GOOD FOR"), known)
+
+
+def _tell_closed(console: "Console", store: "LocalStore") -> None:
+    """One notice for a person, of folders whose models are not shown."""
+    closed = store.closed() if console.err.is_watched else []
+    if closed:
+        more = f", and {len(closed) - 1} more: oss doctor" if len(closed) > 1 else ""
+        console.err.write(f"({closed[0].path} cannot be read: {closed[0].reason}{more})\n")
 
 
 def show(

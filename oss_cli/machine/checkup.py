@@ -90,7 +90,7 @@ class Checkup:
     has_token: bool
     models: tuple[ModelFit, ...]
     settings: tuple[Finding, ...] = ()
-    """What is wrong with the settings and the user's models.toml."""
+    """What is wrong with the settings, the user's models.toml and the folders of models."""
 
     @property
     def can_run(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile
+from oss_cli.store.at_path import bytes_at, found_in, is_link, may_be_there
 from oss_cli.store.hub_cache import HubCache
 from oss_cli.store.installed import InstalledModel, Origin
 from oss_cli.store.manifest import Manifest, Record, RecordedFile, kept_from
@@ -73,7 +74,7 @@ class CachedModels:
             if model is not None:
                 called.add(model.name.lower())
                 yield model
-        for folder in sorted(self.cache.folder.glob("models--*--*")):
+        for folder in found_in(self.cache.folder, "models--*--*"):
             repository = folder.name.removeprefix("models--").replace("--", "/", 1)
             listing = self.cache.read_main(repository) if is_repository_name(repository) else None
             for offer in list_offers(listing) if listing is not None else ():
@@ -89,7 +90,7 @@ class CachedModels:
         """Whether a file of a record is here, whole or in part."""
         folder = self.cache.snapshot(record.repository, record.commit)
         return any(
-            place.exists()
+            may_be_there(place)
             for file in record.files
             for place in (
                 folder / file.path,
@@ -105,7 +106,7 @@ class CachedModels:
         repository = model.entry.repository if model.entry is not None else model.name.partition(":")[0]
         snapshot = next(folder for folder in model.path.parents if folder.parent.name == "snapshots")
         files = tuple(
-            RecordedFile(path.relative_to(snapshot).as_posix(), path.stat().st_size, _hash_of(path, model.entry))
+            RecordedFile(path.relative_to(snapshot).as_posix(), bytes_at(path) or 0, _hash_of(path, model.entry))
             for path in model_files(model.path)
         )
         return Record(model.name, files, repository=repository or "", commit=snapshot.name)
@@ -163,9 +164,9 @@ def _listing(record: Record) -> Listing:
 
 def _hash_of(path: Path, entry: CatalogueEntry | None) -> str:
     """A file's SHA-256 as its blob's name tells, or the catalogue; empty: neither does."""
-    name = path.readlink().name if path.is_symlink() else ""
+    name = path.readlink().name if is_link(path) else ""
     if is_sha256(name):
         return name
     releases = (entry.files, *(older.files for older in entry.also)) if entry is not None else ()
-    size = path.stat().st_size
+    size = bytes_at(path)
     return next((file.sha256 for files in releases for file in files if file.bytes == size), "")

@@ -15,6 +15,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from oss_cli.store.at_path import bytes_at, found_in, is_link, is_there
 from oss_cli.store.repository import Listing, RemoteFile, is_commit
 
 _TAG = """Signature: 8a477f597d28d172789f06886806bc55
@@ -57,13 +58,13 @@ class HubCache:
     def has(self, repository: str, commit: str, file: RemoteFile) -> bool:
         """Whether a file's bytes are here in full size."""
         placed = self.snapshot(repository, commit) / file.path
-        if _bytes(self.blob(repository, file.sha256)) == file.bytes:
+        if bytes_at(self.blob(repository, file.sha256)) == file.bytes:
             return True
-        return not placed.is_symlink() and _bytes(placed) == file.bytes
+        return not is_link(placed) and bytes_at(placed) == file.bytes
 
     def partial_bytes(self, repository: str, file: RemoteFile) -> int:
         """How much of a file an earlier download has left."""
-        return min(_bytes(self.partial(repository, file.sha256)) or 0, file.bytes)
+        return min(bytes_at(self.partial(repository, file.sha256)) or 0, file.bytes)
 
     def find_beginning(self, repository: str, commit: str, file: RemoteFile) -> Path | None:
         """A file on this disk that begins with the same bytes, if there is one: the whole, or what has come of it."""
@@ -72,7 +73,7 @@ class HubCache:
             self.snapshot(repository, commit) / file.path,
             self.partial(repository, file.sha256),
         )
-        return next((place for place in places if _bytes(place)), None)
+        return next((place for place in places if bytes_at(place)), None)
 
     def read_main(self, repository: str) -> Listing | None:
         """What is here of a repository's main branch, as it stood when it was last asked for; asks no hub."""
@@ -81,16 +82,16 @@ class HubCache:
             return None
         snapshot = self.snapshot(repository, commit)
         files = []
-        for place in sorted(snapshot.rglob("*.gguf")):
-            sha256 = place.resolve().name if place.is_symlink() else ""
+        for place in found_in(snapshot, "**/*.gguf"):
+            sha256 = Path(os.path.realpath(place)).name if is_link(place) else ""
             # Where there are no links nobody knows the hash; a name of its own keeps the file in the list.
-            files.append(RemoteFile(place.relative_to(snapshot).as_posix(), _bytes(place) or 0, sha256 or "unknown"))
+            files.append(RemoteFile(place.relative_to(snapshot).as_posix(), bytes_at(place) or 0, sha256 or "unknown"))
         return Listing(repository, commit, tuple(file for file in files if file.bytes))
 
     def free_bytes(self) -> int:
         """What the disk has left for this cache."""
         place = self.folder
-        while not place.exists():
+        while not is_there(place):
             place = place.parent
         return shutil.disk_usage(place).free
 
@@ -106,7 +107,7 @@ class HubCache:
         """Make a verified blob appear under its name; where."""
         blob = self.blob(repository, file.sha256)
         placed = self.snapshot(repository, commit) / file.path
-        if not placed.is_symlink() and _bytes(placed) == file.bytes:
+        if not placed.is_symlink() and bytes_at(placed) == file.bytes:
             return placed  # moved or copied there by us or by huggingface_hub, where there are no links
         if placed.is_symlink() and _is_same(placed, blob):
             return placed
@@ -164,10 +165,3 @@ def _link_or_copy(blob: Path, place: Path) -> None:
         place.hardlink_to(os.path.realpath(blob))
     except OSError:
         shutil.copyfile(blob, place)
-
-
-def _bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile
 from oss_cli.paths import Paths
+from oss_cli.store.at_path import bytes_at, found_in, is_file, is_folder, is_link, is_there, may_be_there
 from oss_cli.store.cached import CachedModels, entry_of
+from oss_cli.store.closed import ClosedPath, find_closed, find_closed_in_cache
 from oss_cli.store.hub_cache import HubCache
 from oss_cli.store.installed import InstalledModel, Origin
 from oss_cli.store.manifest import Manifest, Record, change_manifest, read_manifest
@@ -78,8 +80,8 @@ class LocalStore:
     def is_recorded_here(self, record: Record) -> bool:
         """Whether anything is left of what our manifest names; of another cache, or one that is gone, nobody knows."""
         if not record.repository:
-            return any((self._paths.models / file.path).exists() for file in record.files)
-        if not self._hub_cache.is_dir() or record.cache != str(self._hub_cache):
+            return any(may_be_there(self._paths.models / file.path) for file in record.files)
+        if not is_folder(self._hub_cache) or record.cache != str(self._hub_cache):
             return True
         return self._cached.has_any(record)
 
@@ -114,7 +116,7 @@ class LocalStore:
     def locate(self, entry: CatalogueEntry) -> InstalledModel | None:
         """A catalogue entry's model outside our folder; None if not all of its files are here in full size."""
         if entry.path is not None:
-            return InstalledModel(entry.name, entry.path, entry, Origin.PATH) if entry.path.is_file() else None
+            return InstalledModel(entry.name, entry.path, entry, Origin.PATH) if is_file(entry.path) else None
         if entry.package is not None:
             found = _find_in_package(entry.package, entry.files[0].name)
             if found is not None:
@@ -140,7 +142,16 @@ class LocalStore:
 
     def lost_links(self) -> list[Path]:
         """Links of our folder whose file somebody has removed."""
-        return sorted(path for path in self._paths.models.glob("*.gguf") if path.is_symlink() and not path.exists())
+        return [path for path in found_in(self._paths.models, "*.gguf") if is_link(path) and not is_there(path)]
+
+    def closed(self) -> list[ClosedPath]:
+        """Folders of models that cannot be read; what is in them counts as not here."""
+        return [*find_closed(self._paths.models), *find_closed_in_cache(self._hub_cache)]
+
+    def closed_for(self, repository: str | None) -> ClosedPath | None:
+        """A folder that cannot be read and may hold a model: one of ours, or of that repository."""
+        cached = find_closed_in_cache(self._hub_cache, repository) if repository else []
+        return next(iter([*cached, *find_closed(self._paths.models)]), None)
 
     def repository_folder(self, entry: CatalogueEntry) -> Path | None:
         """Where the Hugging Face cache keeps an entry's repository, whether it is there or not."""
@@ -151,19 +162,19 @@ class LocalStore:
         entry = self._catalogue.find(name)
         record = self._manifest.find(name)
         files = [(file.path, file.bytes) for file in record.files] if record is not None else []
-        if [(part.name, part.stat().st_size) for part in model_files(path)] != files:
+        if [(part.name, bytes_at(part)) for part in model_files(path)] != files:
             record = None  # another file has taken its place
         return InstalledModel(entry.name if entry else name, path, entry, Origin.MODELS_FOLDER, record)
 
     def _own_files(self) -> list[Path]:
         """Every model of our folder: of a split one, the first part, once all of them are here."""
-        return sorted(path for path in self._paths.models.glob("*.gguf") if is_whole(path))
+        return [path for path in found_in(self._paths.models, "*.gguf") if is_whole(path)]
 
     def _find_in_hub_cache(self, entry: CatalogueEntry) -> Path | None:
         folder = self.repository_folder(entry)
         if folder is None:
             return None
-        snapshots = sorted((folder / "snapshots").glob("*"))
+        snapshots = found_in(folder / "snapshots", "*")
         for files in (entry.files, *(older.files for older in entry.also)):
             for snapshot in snapshots:
                 if files and all(_may_be(snapshot / file.name, file) for file in files):
@@ -185,7 +196,7 @@ def _may_be(path: Path, file: ModelFile) -> bool:
     """Whether a file of a snapshot can have these bytes: by its size, and its blob's name where that is a hash."""
     if not has_size(path, file.bytes):
         return False
-    blob = path.readlink().name if path.is_symlink() else ""
+    blob = path.readlink().name if is_link(path) else ""
     return not is_sha256(blob) or blob == file.sha256
 
 
@@ -195,8 +206,8 @@ def _find_by_blob(folder: Path, snapshots: list[Path], file: ModelFile) -> Path 
     if not has_size(blob, file.bytes):
         return None
     for snapshot in snapshots:
-        for link in snapshot.rglob("*.gguf"):
-            if link.is_symlink() and link.readlink().name == file.sha256:
+        for link in found_in(snapshot, "**/*.gguf"):
+            if is_link(link) and link.readlink().name == file.sha256:
                 return link
     return None
 

@@ -4,6 +4,8 @@ import glob
 import re
 from pathlib import Path
 
+from oss_cli.store.at_path import bytes_at, found_in, is_file
+
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")  # llama.cpp, llama_split_path
 
 
@@ -20,23 +22,20 @@ def model_files(path: Path) -> tuple[Path, ...]:
 
 def model_bytes(path: Path) -> int:
     """Size of a model's file on disk, all parts of a split one together; 0 for what is not there."""
-    return sum(part.stat().st_size for part in _parts(path) if part.is_file())
+    return sum(bytes_at(part) or 0 for part in _parts(path))
 
 
 def is_whole(path: Path) -> bool:
     """Whether it is a model's file, or the first part of a split one whose parts are all here."""
     part = _PART.fullmatch(path.name)
     if part is None:
-        return path.is_file()
-    return int(part[2]) == 1 and sum(found.is_file() for found in _parts(path)) == int(part[3])
+        return is_file(path)
+    return int(part[2]) == 1 and sum(is_file(found) for found in _parts(path)) == int(part[3])
 
 
 def has_size(path: Path, expected_bytes: int) -> bool:
     """Whether a file is there in that size."""
-    try:
-        return path.stat().st_size == expected_bytes
-    except OSError:
-        return False
+    return bytes_at(path) == expected_bytes
 
 
 def _parts(first: Path) -> list[Path]:
@@ -44,4 +43,4 @@ def _parts(first: Path) -> list[Path]:
     part = _PART.fullmatch(first.name)
     if part is None or int(part[2]) != 1:
         return [first]
-    return list(first.parent.glob(f"{glob.escape(part[1])}-[0-9][0-9][0-9][0-9][0-9]-of-{part[3]}.gguf"))
+    return found_in(first.parent, f"{glob.escape(part[1])}-[0-9][0-9][0-9][0-9][0-9]-of-{part[3]}.gguf")

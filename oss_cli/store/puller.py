@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oss_cli.catalogue import CatalogueEntry, ModelFile
-from oss_cli.errors import BadModelFile, CacheNotWritable, CannotWrite, DownloadFailed, NotOffered
+from oss_cli.errors import BadModelFile, CacheClosed, CacheNotWritable, CannotWrite, DownloadFailed, NotOffered
 from oss_cli.http import HttpClient
 from oss_cli.plan import ModelShape
+from oss_cli.store.closed import opening_command
 from oss_cli.store.elsewhere import find_elsewhere
 from oss_cli.store.gguf import GgufHeader, parse_header, readable_shape, shape
 from oss_cli.store.hub import Hub
@@ -130,9 +131,11 @@ class Puller:
         Raises:
             DiskTooSmall: the disk fills up while the bytes come.
             CacheNotWritable: the cache's folder belongs to somebody else, or its disk is read-only.
+            CacheClosed: an earlier download has left something that cannot be read.
             CannotWrite: its name means something else, and goes on to, because our manifest cannot be written.
             DownloadFailed: it did not work; what has come is kept.
         """
+        self._check_partials(plan)
         older = self._store.record_of(plan.name)
         record = self._record_of(plan)
         with contextlib.suppress(CannotWrite):  # it makes `oss rm` find what has come; a pull is good without
@@ -144,6 +147,17 @@ class Puller:
             reason = f"{error.strerror or error}: {error.filename or plan.folder}"
             raise CacheNotWritable(plan.folder, reason, again=plan.again, move=plan.move) from error
         return self._note(pulled, record, older)
+
+    def _check_partials(self, plan: PullPlan) -> None:
+        for file in plan.missing:
+            partial = self._cache.partial(plan.repository, file.sha256)
+            try:
+                partial.open("r+b").close()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                reason, command = error.strerror or str(error), opening_command(partial)
+                raise CacheClosed(partial, reason, command=command, again=plan.again) from error
 
     def _record_of(self, plan: PullPlan) -> Record:
         request = self._request
@@ -252,7 +266,7 @@ class _HeaderReader:
         self._file_bytes = file_bytes
         self._data = b""
         if local is not None:
-            with local.open("rb") as file:
+            with contextlib.suppress(OSError), local.open("rb") as file:  # what is wrong is told when it is used
                 self._data = file.read(_HEADER_LOCAL_BYTES)
 
     def read(self, offset: int, length: int) -> bytes:

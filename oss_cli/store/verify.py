@@ -1,6 +1,7 @@
 """Hashing model files again and holding them against what was published. Shows nothing; progress goes to a callback."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from oss_cli.catalogue import CatalogueEntry
 from oss_cli.errors import BadModelFile
+from oss_cli.store.closed import opening_command
 from oss_cli.store.gguf import read_header
 from oss_cli.store.installed import InstalledModel
 from oss_cli.store.model_files import model_files
@@ -26,6 +28,8 @@ class CheckedFile:
     """Whether its SHA-256 is known; if not, only its header and its size were looked at."""
     problem: str = ""
     """What is wrong; empty: nothing."""
+    cure: str = ""
+    """The command against it, where that is not to fetch the file anew."""
 
 
 def check_file(path: Path, sha256: str | None, on_bytes: Callable[[int], None] = lambda count: None) -> CheckedFile:
@@ -38,12 +42,14 @@ def check_file(path: Path, sha256: str | None, on_bytes: Callable[[int], None] =
             read_header(path)
         except BadModelFile as error:
             problem = error.message.removeprefix(f"{path} ")
-            return CheckedFile(path, is_known=False, problem=f"{problem}: {error.cause}" if error.cause else problem)
+            problem = f"{problem}: {error.cause}" if error.cause else problem
+            return CheckedFile(path, is_known=False, problem=problem, cure=error.hint)
         return CheckedFile(path, is_known=False)
     try:
         found = hash_file(path, on_bytes)
     except OSError as error:
-        return CheckedFile(path, is_known=True, problem=f"cannot be read: {error.strerror}")
+        cure = opening_command(Path(os.path.realpath(path))) if isinstance(error, PermissionError) else ""
+        return CheckedFile(path, is_known=True, problem=f"cannot be read: {error.strerror}", cure=cure)
     if found != sha256:
         return CheckedFile(path, is_known=True, problem=f"its SHA-256 is {found}, it should be {sha256}")
     return CheckedFile(path, is_known=True)

@@ -6,6 +6,7 @@ Imports its rooms inside functions, so that a command loads only what it uses.
 from oss_cli.wiring.backend import choose_format, open_backend, plan_load, render_dry
 from oss_cli.wiring.choice import (
     ModelChoice,
+    check_readable,
     choose_model,
     explain_bad_file,
     is_model_name,
@@ -13,6 +14,7 @@ from oss_cli.wiring.choice import (
     nearest_model_names,
     note_use,
     remove_alias,
+    repository_of,
     set_alias,
     shape_of,
     user_aliases,
@@ -69,6 +71,7 @@ __all__ = [
     "OpenModels",
     "RemoteModel",
     "Resumed",
+    "check_readable",
     "choose_format",
     "choose_model",
     "config_file",
@@ -111,6 +114,7 @@ __all__ = [
     "render_dry",
     "reply_options",
     "resume",
+    "repository_of",
     "set_alias",
     "shape_of",
     "today",

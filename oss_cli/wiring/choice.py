@@ -85,12 +85,21 @@ def note_use(choice: "ModelChoice") -> None:
 
 
 def is_repository(name: str) -> bool:
-    """Whether a text can only be meant as a repository on the Hub: no model we know, no file, none in the cache."""
+    """Whether a text can only be meant as a repository on the Hub: no model we know, no file, none in the cache.
+
+    Raises:
+        BadModelFile: it may be in the cache, which cannot be read.
+    """
     from oss_cli.store.puller_request import parse_repository
 
-    if parse_repository(name) is None or name.lower().endswith(".gguf") or _leads_somewhere(name):
+    asked = parse_repository(name)
+    if asked is None or name.lower().endswith(".gguf") or _leads_somewhere(name):
         return False
-    return open_store(open_catalogue()).named(name) is None and open_catalogue().find(name) is None
+    store = open_store(open_catalogue())
+    if store.named(name) is not None or open_catalogue().find(name) is not None:
+        return False
+    check_readable(name, store, asked[0])
+    return True
 
 
 def _leads_somewhere(name: str) -> bool:
@@ -134,6 +143,7 @@ def choose_model(name: str | None) -> ModelChoice:
     if entry is not None:
         model = store.locate(entry)
         if model is None:
+            check_readable(name, store, entry.repository)
             raise NotDownloaded(entry.name, cause=missing_cause(entry), hint=fetch_hint(entry))
         return ModelChoice(model.name, model.path, model.entry)
     if not _leads_somewhere(name):
@@ -141,7 +151,28 @@ def choose_model(name: str | None) -> ModelChoice:
         if model is not None:
             return ModelChoice(model.name, model.path, model.entry)
         _check_repository(name, store)
+        check_readable(name, store, None)
     return _choose_path(name, catalogue)
+
+
+def repository_of(name: str) -> str | None:
+    """The repository that a model of that name would come from."""
+    from oss_cli.store.puller_request import parse_repository
+
+    entry = open_catalogue().find(name)
+    asked = parse_repository(name)
+    return entry.repository if entry is not None else asked[0] if asked is not None else None
+
+
+def check_readable(name: str, store: "LocalStore", repository: str | None) -> None:
+    """Make sure that a model which was not found is not in a folder that cannot be read.
+
+    Raises:
+        BadModelFile: it may be.
+    """
+    closed = store.closed_for(repository)
+    if closed is not None:
+        raise BadModelFile(name, "cannot be read", cause=f"{closed.path}: {closed.reason}", hint=closed.command)
 
 
 def _check_repository(name: str, store: "LocalStore") -> None:
@@ -156,6 +187,7 @@ def _check_repository(name: str, store: "LocalStore") -> None:
     asked = parse_repository(name)
     if asked is None or name.lower().endswith(".gguf"):
         return
+    check_readable(name, store, asked[0])
     here = store.cached_names(asked[0])
     if here and not asked[1]:
         raise BadUsage(f"{name} has several models here", cause="\n".join(here), hint=f"name one of them: {here[0]}")

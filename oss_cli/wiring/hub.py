@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from oss_cli.errors import BadSettings, BadUsage, NotDownloaded, UnknownModel
+from oss_cli.errors import BadSettings, BadUsage, CacheClosed, NotDownloaded, UnknownModel
 from oss_cli.wiring.machine import describe_fit
 from oss_cli.wiring.settings import (
     fetch_hint,
@@ -108,6 +108,7 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
         BadUsage: the model is not on the Hub, or its name means a file of our own folder.
         UnknownModel: it is neither a known model nor a repository's name.
         BadSettings: a variable for downloads, or the Hub's address, cannot be used.
+        CacheClosed: it may be here, in a folder that cannot be read.
     """
     from oss_cli.store.puller_request import PullRequest, parse_repository
 
@@ -131,6 +132,10 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
     if forbidden is not None:
         cause = f"{forbidden} forbids the network"
         raise NotDownloaded(name, cause=cause, hint=f"allow the network, then: {request.again}")
+
+    closed = store.closed_for(repository)
+    if closed is not None:
+        raise CacheClosed(closed.path, closed.reason, command=closed.command, again=request.again)
 
     from oss_cli.store.hub import Hub, find_token
     from oss_cli.store.puller import HEADER_PATIENCE_S, Puller

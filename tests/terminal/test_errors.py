@@ -9,6 +9,7 @@ from oss_cli.errors import (
     BadModelFile,
     BadSettings,
     BadUsage,
+    CacheClosed,
     CacheNotReadable,
     CacheNotWritable,
     CannotWrite,
@@ -149,6 +150,11 @@ LOOKS: list[tuple[OssError, int, str]] = [
         6,
         "error: a.gguf may not grow beyond 1.0 GB\n  your quota is used up\n  1.0 GB of 3.0 GB are kept\n"
         "hint: lift it, or take another disk: oss config set hub_cache FOLDER, then: oss pull a\n",
+    ),
+    (
+        CacheClosed("hub", "Permission denied", command="sudo chown -R me hub", again="oss pull a"),
+        6,
+        "error: hub cannot be read\n  Permission denied\nhint: sudo chown -R me hub && oss pull a\n",
     ),
     (
         CacheNotReadable("a.incomplete", "Input/output error", again="oss pull a"),

@@ -1,5 +1,6 @@
 """GGUF files on this disk: opening one, telling what it is when it is none, and finding the parts of a split one."""
 
+import os
 import re
 import stat
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import BinaryIO
 
 from oss_cli.errors import BadModelFile
 from oss_cli.plan import ModelShape
+from oss_cli.store.closed import opening_command
 from oss_cli.store.gguf.header import MAGIC, GgufHeader, parse_header
 from oss_cli.store.gguf.shape import shape
 
@@ -44,7 +46,12 @@ def read_header(path: Path) -> GgufHeader:
     except FileNotFoundError as error:
         raise BadModelFile(path, "does not exist") from error
     except OSError as error:
-        raise BadModelFile(path, "cannot be read", cause=error.strerror or str(error)) from error
+        cause, hint = error.strerror or str(error), _hint(path, error)
+        raise BadModelFile(path, "cannot be read", cause=cause, hint=hint) from error
+
+
+def _hint(path: Path, error: OSError) -> str:
+    return opening_command(Path(os.path.realpath(path))) if isinstance(error, PermissionError) else ""
 
 
 def read_model(path: Path) -> GgufHeader:
