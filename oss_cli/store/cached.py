@@ -111,6 +111,23 @@ class CachedModels:
         )
         return Record(model.name, files, repository=repository or "", commit=snapshot.name)
 
+    def has_all_bytes(self, model: InstalledModel) -> bool:
+        """Whether a model is as long as the manifest says, and its header, if nobody else has told its size."""
+        seen = self.record_of(model)
+        if seen is None or model.record is not None or model.entry is not None:
+            return True  # it was found by its size
+        known = {
+            (record.commit, file.path): file.bytes
+            for record in self.manifest.models.values()
+            if record.repository.lower() == seen.repository.lower()
+            for file in record.files
+        }
+        # its tables take 10 ms, and `oss list` needs none of it
+        from oss_cli.store.gguf.files import is_damaged
+
+        has_sizes = all(known.get((seen.commit, file.path), file.bytes) == file.bytes for file in seen.files)
+        return has_sizes and not is_damaged(model.path)
+
     def _of_record(self, record: Record) -> InstalledModel | None:
         """None: not all of its files are here in full size."""
         folder = self.cache.snapshot(record.repository, record.commit)

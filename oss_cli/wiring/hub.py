@@ -82,7 +82,7 @@ def find_here(name: str) -> "InstalledModel | None":
     model = store.named(text)
     if model is None and entry is not None and entry.repository is None:
         raise BadUsage(f"{entry.name} is not on the Hub", cause=missing_cause(entry), hint=fetch_hint(entry))
-    return model
+    return model if model is not None and store.has_all_bytes(model) else None
 
 
 def download_place() -> "HubCache":

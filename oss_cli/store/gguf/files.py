@@ -91,6 +91,15 @@ def readable_shape(path: Path) -> ModelShape | None:
         return None
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether a model is cut short or no GGUF at all; of one that we may not read, nobody can tell."""
+    try:
+        read_model(path)
+    except BadModelFile as error:
+        return not isinstance(error.__cause__, PermissionError)
+    return False
+
+
 def shard_paths(path: Path, header: GgufHeader) -> tuple[Path, ...]:
     """Where all parts of this model should be, in order; the path alone when it is not split.
 
