@@ -39,6 +39,7 @@ def rm(
     catalogue = wiring.open_catalogue()
     store = wiring.open_store(catalogue)
     planned = [_plan_removal(name, catalogue, store) for name in dict.fromkeys(names)]
+    aliases = wiring.aliases_that_lead()
     for removal in planned:
         name = removal.name
         _show_removal(console, removal)
@@ -49,6 +50,8 @@ def rm(
         remove(removal)
         console.out.write(f"{name} is removed; {format_bytes(removal.freed_bytes)} are free again\n")
         _forget(console, store, name)
+    for alias in sorted(aliases - wiring.aliases_that_lead()):
+        console.err.write(f"the alias {alias} leads nowhere now; to take it away: oss alias {alias} --rm\n")
 
 
 def verify(

@@ -152,10 +152,9 @@ class Puller:
         for file in plan.missing:
             partial = self._cache.partial(plan.repository, file.sha256)
             try:
-                partial.open("r+b").close()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    partial.open("rb").close()
+            except PermissionError as error:
                 reason, command = error.strerror or str(error), opening_command(partial)
                 raise CacheClosed(partial, reason, command=command, again=plan.again) from error
 

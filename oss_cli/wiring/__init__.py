@@ -6,6 +6,7 @@ Imports its rooms inside functions, so that a command loads only what it uses.
 from oss_cli.wiring.backend import choose_format, open_backend, plan_load, render_dry
 from oss_cli.wiring.choice import (
     ModelChoice,
+    aliases_that_lead,
     check_readable,
     choose_model,
     explain_bad_file,
@@ -72,6 +73,7 @@ __all__ = [
     "OpenModels",
     "RemoteModel",
     "Resumed",
+    "aliases_that_lead",
     "check_readable",
     "choose_format",
     "choose_model",

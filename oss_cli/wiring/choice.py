@@ -60,12 +60,35 @@ def set_alias(alias: str, name: str) -> None:
     from oss_cli.own_models import set_alias as write
 
     catalogue = open_catalogue()
+    _check_alias(alias, name, open_store(catalogue))
     entry = catalogue.find(name)
     if entry is not None:
         write(find_paths().user_models_file, alias, entry.name)
         return
     path = open_store(catalogue).find_own(name) or choose_model(name).path
     write(find_paths().user_models_file, alias, Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links
+
+
+def _check_alias(alias: str, name: str, store: "LocalStore") -> None:
+    """Refuse to hide a model of our catalogue, and a name that would stand behind a file of our folder.
+
+    Raises:
+        BadUsage: it would.
+    """
+    from oss_cli.catalogue import load_catalogue
+
+    hidden, own = load_catalogue(None).find(alias), store.find_own(alias)
+    cause = f"as an alias it would hide {hidden.name}" if hidden is not None else f"{own} goes first"
+    if hidden is not None or own is not None:
+        hint = f"oss alias {shlex.quote(f'my-{alias}')} {shlex.quote(name)}"
+        raise BadUsage(f"{alias} is the name of a model", cause=cause, hint=hint)
+
+
+def aliases_that_lead() -> set[str]:
+    """Those of the user's names for files whose file is there."""
+    from oss_cli.store.at_path import is_file
+
+    return {alias for alias, target in user_aliases().items() if is_file(Path(target).expanduser())}
 
 
 def remove_alias(alias: str) -> None:

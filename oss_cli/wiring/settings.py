@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oss_cli.errors import BadUsage, quoted
+from oss_cli.errors import quoted
 from oss_cli.paths import Paths, find_paths
 from oss_cli.settings import Settings
 
@@ -95,6 +95,11 @@ def today() -> str:
 
 def missing_cause(entry: "CatalogueEntry") -> str:
     """What a model is and where it would come from, for an error that says that it is not here."""
+    if entry.path is not None:
+        from oss_cli.store.at_path import may_be_there
+
+        said = "it is an alias for" if _is_alias(entry) else f"{find_paths().user_models_file} says"
+        return f"{said} {entry.path}, which {'cannot be opened' if may_be_there(entry.path) else 'is gone'}"
     origin = (
         f"{entry.repository} on the Hugging Face Hub" if entry.repository else f"the Python package {entry.package}"
     )
@@ -102,16 +107,19 @@ def missing_cause(entry: "CatalogueEntry") -> str:
 
 
 def fetch_hint(entry: "CatalogueEntry") -> str:
-    """The command that brings a model here.
-
-    Raises:
-        BadUsage: there is none.
-    """
+    """The command that brings a model here; for a file of the user's that is gone, what is left to do."""
     if entry.package is not None:
         return f"{quoted(sys.executable)} -m pip install {entry.package.replace('_', '-')}"
     if entry.repository is None:
-        raise BadUsage(f"{entry.name} cannot be fetched", cause="its models.toml names a path that does not exist")
+        return f"oss alias {quoted(entry.name)} --rm" if _is_alias(entry) else "oss list"
     return f"oss pull {entry.name}"
+
+
+def _is_alias(entry: "CatalogueEntry") -> bool:
+    """Whether `oss alias` made an entry, and can take it away."""
+    from oss_cli.own_models import user_aliases
+
+    return entry.name in user_aliases(find_paths().user_models_file)
 
 
 def find_offline_switch() -> str | None:

@@ -329,7 +329,20 @@ def test_an_alias_for_a_file_leaves_the_rest_of_the_models_toml_as_it_is(home: P
             3,
         ),
         (("x",), "error: there is no model for x\nhint: oss alias x gpt-oss-20b\n", 2),
-        (("gpt-2", "qwen3"), "error: 'gpt-2' cannot be a model's name\n  aliases: gpt-2: is the name of a model\n", 2),
+        (
+            ("gpt-2", "qwen3"),
+            "error: gpt-2 is the name of a model\n"
+            "  as an alias it would hide gpt-2\n"
+            "hint: oss alias my-gpt-2 qwen3\n",
+            2,
+        ),
+        (
+            ("GPT-OSS", "qwen3"),
+            "error: GPT-OSS is the name of a model\n"
+            "  as an alias it would hide gpt-oss-20b\n"
+            "hint: oss alias my-GPT-OSS qwen3\n",
+            2,
+        ),
         (
             ("a b", "qwen3"),
             "error: 'a b' cannot be a model's name\n"
@@ -343,6 +356,65 @@ def test_an_alias_that_cannot_be(home: Path, arguments: tuple[str, ...], text: s
     assert (result.stdout, result.stderr, result.status) == ("", text, status)
     assert not (home / "models.toml").exists()
     assert list(home.glob(".*")) == []
+
+
+def test_a_file_does_not_hide_a_known_model(home: Path, tiny_gpt_oss: Path) -> None:
+    result = run_oss("alias", "gpt-oss-20b", str(tiny_gpt_oss))
+    assert (result.stdout, result.stderr, result.status) == (
+        "",
+        "error: gpt-oss-20b is the name of a model\n"
+        "  as an alias it would hide gpt-oss-20b\n"
+        f"hint: oss alias my-gpt-oss-20b {tiny_gpt_oss}\n",
+        2,
+    )
+    assert not (home / "models.toml").exists()
+
+
+def test_nor_does_an_alias_stand_behind_a_file_of_our_folder(home: Path) -> None:
+    own = small_model(home / "models", "mine.gguf")
+    assert run_oss("alias", "mine", "qwen3").stderr == (
+        f"error: mine is the name of a model\n  {own} goes first\nhint: oss alias my-mine qwen3\n"
+    )
+
+
+def test_an_alias_whose_model_was_removed_says_so(home: Path, tmp_path: Path) -> None:
+    model = small_model(tmp_path / "usb")
+    run_oss("import", str(model), "--name", "mine")
+    run_oss("alias", "fast", "mine")
+    own = home / "models" / "mine.gguf"
+    assert run_oss("alias").stdout == f"ALIAS  MODEL\nfast   {own}\n"
+    removed = run_oss("rm", "mine", "--yes")
+    assert removed.stderr.endswith("\nthe alias fast leads nowhere now; to take it away: oss alias fast --rm\n")
+    result = run_oss("run", "-m", "fast", "Hi")
+    assert (result.stdout, result.stderr, result.status) == (
+        "",
+        f"error: fast is not on this computer\n  it is an alias for {own}, which is gone\nhint: oss alias fast --rm\n",
+        4,
+    )
+    assert run_oss("show", "fast").stdout == (
+        "fast\n  title          fast\n  from           not here: oss alias fast --rm\n"
+    )
+    assert run_oss("list").status == 0
+    assert run_oss("alias", "fast", "--rm").status == 0
+    assert run_oss("run", "-m", "fast", "Hi").status == 3
+
+
+def test_so_does_one_for_a_model_of_a_repository(home: Path, tmp_path: Path, tiny_gpt_oss: Path) -> None:
+    HubFolder(tmp_path / "hugging-face" / "hub", "some/Model-GGUF").add(tiny_gpt_oss, name="model-Q8_0.gguf")
+    run_oss("alias", "fast", "some/Model-GGUF")
+    removed = run_oss("rm", "some/Model-GGUF", "--yes")
+    assert removed.stderr.endswith("\nthe alias fast leads nowhere now; to take it away: oss alias fast --rm\n")
+
+
+def test_a_table_of_the_users_whose_file_is_gone(home: Path, tmp_path: Path) -> None:
+    home.mkdir()
+    (home / "models.toml").write_text(f"[models.lent]\npath = '{tmp_path}/gone.gguf'\ntitle = 'Lent'\n")
+    result = run_oss("run", "-m", "lent", "Hi")
+    assert (result.stderr, result.status) == (
+        f"error: lent is not on this computer\n  {home}/models.toml says {tmp_path}/gone.gguf, which is gone\n"
+        "hint: oss list\n",
+        4,
+    )
 
 
 def test_a_model_of_the_cache_that_nobody_knows_is_listed_shown_verified_and_removed(
