@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from oss_cli.errors import BadUsage, CannotWrite, NotDownloaded, NotVerified, Un
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import Catalogue, CatalogueEntry
+    from oss_cli.store.broken import BrokenModel
     from oss_cli.store.importing import Method, Source
     from oss_cli.store.local import InstalledModel, LocalStore
     from oss_cli.store.removal import Removal
@@ -70,12 +72,13 @@ def verify(
     console = open_console()
     catalogue = wiring.open_catalogue()
     store = wiring.open_store(catalogue)
-    models = [_installed(name, catalogue, store) for name in dict.fromkeys(names or ())]
-    lost = [] if models else store.lost_links()
-    models = models or list(store.installed())
+    named = dict.fromkeys(names or ())
+    broken = [one for one in store.broken() if not named or _means(named, one, store)]
+    others = [name for name in named if not any(one.name.lower() == name.lower() for one in broken)]
+    models = [_installed(name, catalogue, store) for name in others] if named else list(store.installed())
     files = [(model, path, sha256) for model in models for path, sha256 in known_hashes(model)]
     total_bytes = sum(path.stat().st_size for _, path, sha256 in files if sha256)
-    problems = [f"{path}: is a link to {path.readlink()}, which is gone" for path in lost]
+    problems = [f"{one.path}: {one.problem}" for one in broken]
     hints = []
     with CountStatus(console.err, "verifying", total_bytes) as status:
         for model, path, sha256 in files:
@@ -88,8 +91,8 @@ def verify(
             else:
                 console.out.write(f"{_verdict(checked):9} {model.name}  {path}\n")
     if problems:
-        hint = hints[0] if hints else f"remove it: {lost[0]}"
-        raise NotVerified(tuple(problems), checked_files=len(files) + len(lost), hint=hint)
+        hints += [f"oss rm {shlex.quote(one.name)}" for one in broken]
+        raise NotVerified(tuple(problems), checked_files=len(files) + len(broken), hint=hints[0])
 
 
 def import_model(
@@ -189,7 +192,7 @@ def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "Re
     model = store.named(name)
     entry = store.as_entry(model) if model is not None else catalogue.find(name)
     begun = store.begun(name)
-    known = model or entry or begun
+    known = model or entry or begun or store.find_broken(name)
     if known is None:
         raise UnknownModel(name, nearest=catalogue.nearest(name))
     removal = plan_removal(store, known.name, entry)
@@ -229,6 +232,11 @@ def _forget(console: "Console", store: "LocalStore", name: str) -> None:
     if again is not None:
         size = format_bytes(sum(file.bytes for file in again.files))
         console.err.write(f"{name} means again what it did before its update: {size}, {again.files[0].path}\n")
+
+
+def _means(names: "dict[str, None]", broken: "BrokenModel", store: "LocalStore") -> bool:
+    """Whether one of the names means a broken model, and no other."""
+    return any(name.lower() == broken.name.lower() and store.named(name) is None for name in names)
 
 
 def _installed(name: str, catalogue: "Catalogue", store: "LocalStore") -> "InstalledModel":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from oss_cli.catalogue import CatalogueEntry
     from oss_cli.plan import Fit, ModelShape
+    from oss_cli.store.broken import BrokenModel
     from oss_cli.store.local import InstalledModel, LocalStore
     from oss_cli.terminal.console import Console
     from oss_cli.terminal.tables import Row
@@ -44,6 +45,7 @@ def list_models(as_json: JsonOption = False) -> None:
 
         uses = wiring.last_uses()
         values = [_installed_value(model, fits, uses) for model in installed]
+        values += [_broken_value(one) for one in store.broken()]
         values += [_missing_value(entry, fits) for entry in missing]
         console.out.write(json.dumps(values, ensure_ascii=False, sort_keys=True, indent=1) + "\n")
         return
@@ -51,6 +53,10 @@ def list_models(as_json: JsonOption = False) -> None:
         uses, now = wiring.last_uses(), datetime.now(UTC)
         rows = [_installed_row(model, fits, uses, now) for model in installed]
         show_table(console.out, ("HERE", "SIZE", "QUANT", "FITS", "LAST USED", "FROM"), rows)
+        console.out.write("\n")
+    broken: list[Row] = [(one.name, format_bytes(one.bytes), one.problem) for one in store.broken()]
+    if broken:
+        show_table(console.out, ("NOT COMPLETE", "SIZE", "WHAT IS WRONG"), broken)
         console.out.write("\n")
     _tell_closed(console, store)
     known = [_missing_row(entry, fits) for entry in missing]
@@ -215,6 +221,21 @@ def _installed_value(model: "InstalledModel", fits: "TellFit", uses: "dict[str, 
         "from": _origin(model),
         "fits": fits(model.shape) or None,
         "last_used": used.isoformat(timespec="seconds") if used is not None else None,
+        "problem": None,
+    }
+
+
+def _broken_value(model: "BrokenModel") -> dict[str, object]:
+    return {
+        "name": model.name,
+        "here": False,
+        "path": str(model.path),
+        "bytes": model.bytes or None,
+        "quant": None,
+        "from": "models folder",
+        "fits": None,
+        "last_used": None,
+        "problem": model.problem,
     }
 
 
@@ -228,6 +249,7 @@ def _missing_value(entry: "CatalogueEntry", fits: "TellFit") -> dict[str, object
         "from": entry.repository or entry.package,
         "fits": fits(entry.shape) or None,
         "last_used": None,
+        "problem": None,
     }
 
 

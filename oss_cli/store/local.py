@@ -11,7 +11,8 @@ from pathlib import Path
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry, ModelFile
 from oss_cli.paths import Paths
-from oss_cli.store.at_path import bytes_at, found_in, is_file, is_folder, is_link, is_there, may_be_there
+from oss_cli.store.at_path import bytes_at, found_in, is_file, is_folder, is_link, may_be_there
+from oss_cli.store.broken import BrokenModel, find_broken
 from oss_cli.store.cached import CachedModels, entry_of
 from oss_cli.store.closed import ClosedPath, find_closed, find_closed_in_cache
 from oss_cli.store.hub_cache import HubCache
@@ -144,9 +145,13 @@ class LocalStore:
         """The names of all models of our folder."""
         return [own_name(path) for path in self._own_files()]
 
-    def lost_links(self) -> list[Path]:
-        """Links of our folder whose file somebody has removed."""
-        return [path for path in found_in(self._paths.models, "*.gguf") if is_link(path) and not is_there(path)]
+    def broken(self) -> list[BrokenModel]:
+        """What lies in our folder and is no whole model, by name."""
+        return find_broken(self._paths.models)
+
+    def find_broken(self, name: str) -> BrokenModel | None:
+        """A broken model of our folder by its name."""
+        return next((one for one in self.broken() if one.name.lower() == name.lower()), None)
 
     def closed(self) -> list[ClosedPath]:
         """Folders of models that cannot be read; what is in them counts as not here."""

@@ -2,11 +2,28 @@
 
 import glob
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from oss_cli.store.at_path import bytes_at, found_in, is_file
 
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")  # llama.cpp, llama_split_path
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the name of a split model's file says."""
+
+    stem: str
+    number: int
+    """From 1."""
+    count: int
+
+
+def part_of(path: Path) -> Part | None:
+    """Which part of a split model a file is, by its name; None: of none."""
+    part = _PART.fullmatch(path.name)
+    return Part(part[1], int(part[2]), int(part[3])) if part is not None else None
 
 
 def own_name(path: Path) -> str:

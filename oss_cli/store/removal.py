@@ -15,6 +15,7 @@ from pathlib import Path
 
 from oss_cli.catalogue import CatalogueEntry, ModelFile
 from oss_cli.errors import BadUsage, CannotWrite
+from oss_cli.store.at_path import is_there
 from oss_cli.store.cached import entry_of
 from oss_cli.store.local import LocalStore
 from oss_cli.store.locks import LockHeld, hold_at_once
@@ -55,8 +56,8 @@ def plan_removal(store: LocalStore, name: str, entry: CatalogueEntry | None) -> 
     name: the model's own, no alias; entry: what it is made of, as far as that is known.
     """
     removal = Removal(name)
-    own = store.find_own(name)
-    removal.files += model_files(own) if own is not None else ()
+    own, broken = store.find_own(name), store.find_broken(name)
+    removal.files += model_files(own) if own is not None else broken.files if broken is not None else ()
     begun = store.begun(name)
     for one in (entry, entry_of(begun) if begun is not None else None):
         folder = store.repository_folder(one) if one is not None else None
@@ -122,7 +123,7 @@ def _weigh(removal: Removal) -> None:
         status = path.lstat()
         if stat.S_ISREG(status.st_mode):
             going.setdefault((status.st_dev, status.st_ino), []).append(path)
-        elif path in removal.files and _target(path) not in removal.blobs:
+        elif path in removal.files and _target(path) not in removal.blobs and is_there(path):
             removal.shared.append(path)
     for paths in going.values():
         status = paths[0].lstat()

