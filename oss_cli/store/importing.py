@@ -26,6 +26,7 @@ _OLLAMA_BLOB = re.compile(r"sha256[-:]([0-9a-f]{64})")
 _NO_MODELS = {"mmproj": "a projector for images", "adapter": "an adapter (LoRA)", "vocab": "a vocabulary alone"}
 
 OnBytes = Callable[[int], None]
+HardLink = Callable[[Path, Path], None]
 
 
 class Method(StrEnum):
@@ -135,10 +136,19 @@ def default_name(source: Source) -> str:
     return name
 
 
-def place(source: Source, folder: Path, name: str, method: Method | None, on_bytes: OnBytes) -> Imported:
+def place(
+    source: Source,
+    folder: Path,
+    name: str,
+    method: Method | None,
+    on_bytes: OnBytes,
+    *,
+    hard_link: HardLink = os.link,
+) -> Imported:
     """Bring all files into our folder under a name; all of them or none. Reads every byte once, for its SHA-256.
 
     method: None: a hard link, or a symbolic link where the system forbids that, or a copy from another disk.
+    hard_link: the system's call.
 
     Raises:
         BadUsage: a hard link was asked for and cannot be.
@@ -148,7 +158,7 @@ def place(source: Source, folder: Path, name: str, method: Method | None, on_byt
     targets = [folder / part for part in _target_names(name, len(source.files))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        method = method or _choose(source.files[0], folder)
+        method = method or _choose(source.files[0], folder, hard_link)
         if method is Method.COPY:
             _check_space(source, folder, name)
         done: list[Path] = []
@@ -156,7 +166,7 @@ def place(source: Source, folder: Path, name: str, method: Method | None, on_byt
         try:
             for number, (origin, target) in enumerate(zip(source.files, targets, strict=True)):
                 known = source.hashes[number] if source.hashes else None
-                hashes.append(_place(origin, target, method, known, on_bytes))
+                hashes.append(_place(origin, target, method, known, on_bytes, hard_link))
                 done.append(target)
         except BaseException:  # Ctrl-C as well: half a split model is worth nothing
             for target in done:
@@ -197,14 +207,12 @@ def _target_names(name: str, parts: int) -> list[str]:
     return [f"{name}-{number:05}-of-{parts:05}.gguf" for number in range(1, parts + 1)]
 
 
-def _choose(origin: Path, folder: Path) -> Method:
+def _choose(origin: Path, folder: Path, hard_link: HardLink) -> Method:
     """A hard link costs nothing and survives the original; another disk may be pulled out, so it is copied from."""
-    if origin.stat().st_dev != folder.stat().st_dev:
-        return Method.COPY
     probe = folder / f".{os.getpid()}.probe"
     probe.unlink(missing_ok=True)
     try:
-        probe.hardlink_to(origin.resolve())
+        hard_link(origin.resolve(), probe)
     except OSError as error:
         # Linux refuses links to files of others (protected_hardlinks): ollama's service has a user of its own.
         if error.errno in (errno.EPERM, errno.EACCES) and _can_symlink(probe, origin):
@@ -223,7 +231,7 @@ def link_method(source: Source, folder: Path) -> Method:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        method = _choose(source.files[0], folder)
+        method = _choose(source.files[0], folder, os.link)
     except OSError as error:
         raise CannotWrite(folder, error) from error
     return Method.HARD_LINK if method is Method.HARD_LINK else Method.SYMLINK
@@ -237,7 +245,9 @@ def _can_symlink(probe: Path, origin: Path) -> bool:
     return True
 
 
-def _place(origin: Path, target: Path, method: Method, known: str | None, on_bytes: OnBytes) -> str:
+def _place(
+    origin: Path, target: Path, method: Method, known: str | None, on_bytes: OnBytes, hard_link: HardLink
+) -> str:
     if target.is_symlink() and not target.exists():
         target.unlink()  # its file has been taken away, by `ollama rm` for one
     if target.exists():
@@ -247,7 +257,7 @@ def _place(origin: Path, target: Path, method: Method, known: str | None, on_byt
         return _copy(origin, target, on_bytes)
     sha256 = known or hash_file(origin, on_bytes)
     if method is Method.HARD_LINK:
-        target.hardlink_to(origin)
+        hard_link(origin, target)
     else:
         target.symlink_to(origin)
     return sha256

@@ -1,6 +1,8 @@
 """Bringing files in: by which way, under which name, and what is refused."""
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,22 +28,30 @@ def test_on_one_disk_a_hard_link_is_chosen(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["mine.gguf"]
 
 
+def refuse(error: int) -> Callable[[Path, Path], None]:
+    """The system's call for a hard link, where that cannot be."""
+
+    def link(origin: Path, place: Path) -> None:
+        raise OSError(error, os.strerror(error), origin, None, place)
+
+    return link
+
+
 def test_from_another_disk_the_bytes_are_copied(tmp_path: Path) -> None:
-    other = Path("/dev/shm")
-    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system here")
-    model = small_model(tmp_path)
-    elsewhere = other / f"oss-test-{os.getpid()}.gguf"
-    elsewhere.write_bytes(model.read_bytes())
+    model = small_model(tmp_path / "usb")
     counted: list[int] = []
-    try:
-        imported = place(examine(elsewhere), tmp_path / "models", "mine", None, counted.append)
-    finally:
-        elsewhere.unlink()
+    imported = place(examine(model), tmp_path / "models", "mine", None, counted.append, hard_link=refuse(errno.EXDEV))
     assert imported.method is Method.COPY
+    assert not imported.files[0].samefile(model)
     assert imported.files[0].read_bytes() == model.read_bytes()
     assert sum(counted) == model.stat().st_size
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["mine.gguf"]
+
+
+def test_a_file_of_another_user_gets_a_symbolic_link(tmp_path: Path) -> None:
+    model = small_model(tmp_path / "usb")
+    imported = place(examine(model), tmp_path / "models", "mine", None, nothing, hard_link=refuse(errno.EPERM))
+    assert (imported.method, imported.files[0].readlink()) == (Method.SYMLINK, model)
 
 
 def test_a_split_model_comes_whole_whichever_part_is_named(tmp_path: Path) -> None:
