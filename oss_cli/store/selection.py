@@ -55,7 +55,7 @@ def list_offers(listing: Listing) -> tuple[Offer, ...]:
     groups: dict[tuple[str, int], list[RemoteFile]] = {}
     for file in listing.files:
         name = PurePosixPath(file.path).name
-        if not name.lower().endswith(".gguf") or not file.sha256 or _HELPER.search(name.removesuffix(".gguf")):
+        if not name.lower().endswith(".gguf") or not file.sha256 or is_helper(name):
             continue
         part = _PART.fullmatch(file.path)
         groups.setdefault((part["stem"], int(part["count"])) if part else (file.path, 1), []).append(file)
@@ -71,6 +71,11 @@ def list_offers(listing: Listing) -> tuple[Offer, ...]:
         for stem, files in whole.items()
     ]
     return tuple(sorted(offers, key=lambda offer: (offer.bytes, offer.label)))
+
+
+def is_helper(file_name: str) -> bool:
+    """Whether a file only helps a model, by its name: a draft, a projector, an importance matrix."""
+    return _HELPER.search(file_name.removesuffix(".gguf")) is not None
 
 
 def find_offer(listing: Listing, wanted: str) -> Offer:

@@ -248,14 +248,17 @@ def _choose_installed(store: "LocalStore", catalogue: "Catalogue") -> ModelChoic
     from oss_cli.store.local import Origin
     from oss_cli.store.manifest import kept_from
     from oss_cli.store.repair import repair_command
+    from oss_cli.store.selection import is_helper
 
     machine = this_machine()
     fitting = [
         (weights_bytes(model.path), model)
         for model in store.installed()
-        # What other programs have cached may be no chat model at all; what an update kept is there to be gone back to.
+        # What other programs have cached may be no chat model at all, nor a projector that was pulled by its own name;
+        # what an update kept is there to be gone back to.
         if kept_from(model.name) is None
-        and (model.entry is not None or model.origin is not Origin.HUB_CACHE)
+        and (model.entry is not None or model.record is not None or model.origin is not Origin.HUB_CACHE)
+        and not is_helper(model.path.name)
         and may_fit(model, machine)
     ]
     if not fitting:

@@ -10,6 +10,7 @@ from tests.architecture.test_startup import modules_after
 from tests.cli.pulling import NAME
 from tests.fakes.fake_hub import FakeHub
 from tests.harness import Result, run_oss
+from tests.store.gguf_files import write_gguf
 from tests.store.installed_models import HubFolder, add_to_catalogue
 
 SAY = ["-e", "low", "--temperature", "0", "Say the word banana."]
@@ -30,6 +31,21 @@ def folder_of(tmp_path: Path) -> Path:
 def test_a_repositorys_model_is_used_by_its_name(tiny: Path, name: str) -> None:
     assert run_oss("run", "-m", name, *SAY) == Result("banana\n", "", 0)
     assert run_oss("chat", name, *SAY[:-1], stdin=SAY[-1]).stdout == "banana\n"
+
+
+def test_without_a_name_what_was_pulled_is_used_before_the_starter(tiny_gpt_oss: Path, hub: FakeHub) -> None:
+    """The starter has 98 MB: the only larger one is the one that was pulled."""
+    data = tiny_gpt_oss.read_bytes() + bytes(100 << 20)
+    hub.add_repository(NAME).add("tiny-MXFP4.gguf", data)
+    assert run_oss("pull", NAME).status == 0
+    assert run_oss("run", *SAY).stdout == "banana\n"
+
+
+def test_a_projector_that_was_pulled_is_not(hub: FakeHub, smollm2: Path, tmp_path: Path) -> None:
+    projector = write_gguf(tmp_path / "mmproj.gguf").read_bytes() + bytes(100 << 20)
+    hub.add_repository(NAME).add("mmproj-F16.gguf", projector)
+    assert run_oss("pull", f"{NAME}:mmproj-F16.gguf").status == 0
+    assert run_oss("run", "--dry-run", "-v", "Hi").stdout.startswith("<|im_start|>")
 
 
 def test_it_is_found_without_the_hub_library_and_without_a_lock(tiny: Path) -> None:
