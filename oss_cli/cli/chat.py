@@ -1,8 +1,7 @@
 """`oss chat`: a conversation."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -116,7 +115,6 @@ def start_chat(
     from oss_cli.session.session import Session
     from oss_cli.terminal.clipboard import copy_text
     from oss_cli.terminal.console import open_console
-    from oss_cli.terminal.reply import show_notice
     from oss_cli.terminal.resumed import show_resumed
 
     command_line = command_line or Settings()
@@ -126,7 +124,9 @@ def start_chat(
     if settings.private:
         wiring.leave_no_trace()
     console = open_console()
+    _check_standard_input()
     with (
+        _typing_ahead(),
         closing(_open_models(settings, console, verbose=verbose)) as models,
         closing(wiring.open_journal(settings)) as journal,
     ):
@@ -140,23 +140,26 @@ def start_chat(
             overflow=settings.overflow or Overflow.STOP, reasoning=settings.reasoning or ReasoningView.FOLD,
             is_private=bool(settings.private),
         )  # fmt: skip
-        with _open_reader(chat, settings, console) as reader:
-            if reader.is_person:
-                console.err.dim(f"{models.current.name} · /help shows the commands, Ctrl-D leaves\n")
-                if resumed is not None:
-                    show_resumed(console, resumed.conversation)
-                    reader.offer(resumed.unanswered)
-            elif resumed is not None and resumed.unanswered:
-                show_notice(console, "the last message was never answered")
-            ChatLoop(chat, reader, console, _printer(chat, settings, reader, console)).run()
+        reader = _open_reader(chat, settings, console)
+        if reader.is_person:
+            console.err.dim(f"{models.current.name} · /help shows the commands, Ctrl-D leaves\n")
+            if resumed is not None:
+                show_resumed(console, resumed.conversation)
+                reader.offer(resumed.unanswered)
+        ChatLoop(chat, reader, console, _printer(chat, settings, reader, console)).run()
 
 
 def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "OpenModels":
     """The model that the settings name, loaded; it can be changed for another."""
+    from threading import Thread
+
     from oss_cli import wiring
+    from oss_cli.terminal.reply import load_markdown
     from oss_cli.terminal.status import LoadStatus
 
     log = console.err.write if verbose else None
+    if settings.markdown is not False:
+        Thread(target=load_markdown, args=(console,), daemon=True).start()
 
     def load(choice: "wiring.ModelChoice") -> "Backend":
         with LoadStatus(console.err, choice.name) as status:
@@ -189,31 +192,47 @@ def _printer(chat: "Chat", settings: Settings, reader: "Reader", console: "Conso
     return open_printer
 
 
-@contextmanager
-def _open_reader(chat: "Chat", settings: Settings, console: "Console") -> "Iterator[Reader]":
+def _check_standard_input() -> None:
+    """Refuse a chat with nobody.
+
+    Raises:
+        BadUsage: standard input is closed.
+    """
+    if sys.stdin is None:
+        raise BadUsage("there is nobody to talk to", cause="standard input is closed", hint='oss run "Hello"')
+
+
+def _is_person() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _typing_ahead() -> "AbstractContextManager[None]":
+    """What a person types while the model loads or speaks waits for the next prompt."""
+    if not _is_person():
+        return nullcontext()
+    from oss_cli.repl.prompt import typing_ahead
+
+    return typing_ahead()
+
+
+def _open_reader(chat: "Chat", settings: Settings, console: "Console") -> "Reader":
     """A line editor for a person, lines for a pipe."""
     from oss_cli.conversation.habits import ReasoningView
     from oss_cli.repl.reader import PipeReader
     from oss_cli.terminal.reply import show_notice
 
-    if sys.stdin is None:
-        raise BadUsage("there is nobody to talk to", cause="standard input is closed", hint='oss run "Hello"')
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        yield PipeReader(sys.stdin.buffer)
-        return
+    if not _is_person():
+        return PipeReader(sys.stdin.buffer)
     from oss_cli.paths import find_paths
     from oss_cli.repl.editor import command_meanings, editor_options
-    from oss_cli.repl.prompt import LineEditor, typing_ahead
+    from oss_cli.repl.prompt import LineEditor
 
     def toggle_reasoning() -> None:
         chat.toggle_reasoning()
         reply = chat.session.last_reply
-        shows = chat.reasoning is ReasoningView.SHOW
         show_notice(console, f"reasoning: {chat.reasoning}")
-        if shows and reply is not None and reply.message.reasoning:
+        if chat.reasoning is ReasoningView.SHOW and reply is not None and reply.message.reasoning:
             console.err.dim(reply.message.reasoning + "\n")
 
     history_file = None if settings.private else find_paths().prompt_history_file
-    with typing_ahead():
-        options = editor_options(chat, settings.editing_mode, toggle_reasoning)
-        yield LineEditor(history_file, command_meanings(), options)
+    return LineEditor(history_file, command_meanings(), editor_options(chat, settings.editing_mode, toggle_reasoning))

@@ -232,6 +232,7 @@ def _answer(
     from contextlib import closing
 
     from oss_cli import wiring
+    from oss_cli.conversation.habits import ReasoningView
     from oss_cli.terminal.console import open_console
     from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
     from oss_cli.terminal.status import LoadStatus
@@ -244,7 +245,9 @@ def _answer(
     with (
         closing(backend),
         _open_turn(backend, settings, prompt, resumed, console) as turn,
-        ReplyPrinter(console) as printer,
+        ReplyPrinter(
+            console, markdown=settings.markdown is not False, reasoning=settings.reasoning or ReasoningView.FOLD
+        ) as printer,
         closing(iter(turn)) as events,
     ):
         if backend.is_plain:

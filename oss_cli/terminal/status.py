@@ -76,7 +76,7 @@ class PrefillStatus:
         """So much has been read."""
         now = self._clock()
         first_time, first_tokens = self._first = self._first or (now, done_tokens)
-        share = f"{done_tokens / total_tokens:.0%}".replace("%", " %") if total_tokens else ""
+        share = f"{done_tokens / total_tokens:.0%}" if total_tokens else ""
         text = f"reading the prompt: {share} of {total_tokens:,} tokens"
         if done_tokens > first_tokens and now > first_time:
             left_s = (total_tokens - done_tokens) * (now - first_time) / (done_tokens - first_tokens)
