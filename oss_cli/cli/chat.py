@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from oss_cli.repl.chat import Chat
     from oss_cli.repl.loop import OpenPrinter
     from oss_cli.repl.reader import Reader
+    from oss_cli.session.journal import Journal
     from oss_cli.terminal.console import Console
     from oss_cli.wiring import OpenModels, Resumed
 
@@ -106,16 +107,9 @@ def start_chat(
     resumed: a conversation to go on with.
     """
     from contextlib import closing
-    from shutil import get_terminal_size
 
     from oss_cli import wiring
-    from oss_cli.conversation.habits import Overflow, ReasoningView
-    from oss_cli.repl.chat import Chat
-    from oss_cli.repl.loop import ChatLoop
-    from oss_cli.session.session import Session
-    from oss_cli.terminal.clipboard import copy_text
     from oss_cli.terminal.console import open_console
-    from oss_cli.terminal.resumed import show_resumed
 
     command_line = command_line or Settings()
     settings = wiring.load_settings(command_line)
@@ -123,30 +117,50 @@ def start_chat(
         settings = resumed.fill_in(command_line, settings)
     if settings.private:
         wiring.leave_no_trace()
-    console = open_console()
     _check_standard_input()
+    console = open_console()
     with (
         _typing_ahead(),
         closing(_open_models(settings, console, verbose=verbose)) as models,
         closing(wiring.open_journal(settings)) as journal,
     ):
-        session = Session(
-            models.current, wiring.reply_options(settings), system=settings.system or "",
-            conversation=resumed.conversation if resumed is not None else None, journal=journal,
-        )  # fmt: skip
-        chat = Chat(
-            session, models, wiring.today, copy=lambda text: copy_text(text, console.out),
-            columns=lambda: get_terminal_size().columns,
-            overflow=settings.overflow or Overflow.STOP, reasoning=settings.reasoning or ReasoningView.FOLD,
-            is_private=bool(settings.private),
-        )  # fmt: skip
-        reader = _open_reader(chat, settings, console)
-        if reader.is_person:
-            console.err.dim(f"{models.current.name} · /help shows the commands, Ctrl-D leaves\n")
-            if resumed is not None:
-                show_resumed(console, resumed.conversation)
-                reader.offer(resumed.unanswered)
-        ChatLoop(chat, reader, console, _printer(chat, settings, reader, console)).run()
+        _talk(_begin_chat(settings, models, journal, resumed, console), settings, resumed, console)
+
+
+def _begin_chat(
+    settings: Settings, models: "OpenModels", journal: "Journal", resumed: "Resumed | None", console: "Console"
+) -> "Chat":
+    from shutil import get_terminal_size
+
+    from oss_cli import wiring
+    from oss_cli.conversation.habits import Overflow, ReasoningView
+    from oss_cli.repl.chat import Chat
+    from oss_cli.session.session import Session
+    from oss_cli.terminal.clipboard import copy_text
+
+    session = Session(
+        models.current, wiring.reply_options(settings), system=settings.system or "",
+        conversation=resumed.conversation if resumed is not None else None, journal=journal,
+    )  # fmt: skip
+    return Chat(
+        session, models, wiring.today, copy=lambda text: copy_text(text, console.out),
+        columns=lambda: get_terminal_size().columns,
+        overflow=settings.overflow or Overflow.STOP, reasoning=settings.reasoning or ReasoningView.FOLD,
+        is_private=bool(settings.private),
+    )  # fmt: skip
+
+
+def _talk(chat: "Chat", settings: Settings, resumed: "Resumed | None", console: "Console") -> None:
+    from oss_cli.repl.loop import ChatLoop
+    from oss_cli.terminal.resumed import show_resumed
+
+    reader = _open_reader(chat, settings, console)
+    if reader.is_person:
+        console.err.dim(f"{chat.session.backend.name} · /help shows the commands, Ctrl-D leaves\n")
+        if resumed is not None:
+            show_resumed(console, resumed.conversation)
+            reader.offer(resumed.unanswered)
+    ChatLoop(chat, reader, console, _printer(chat, settings, reader, console)).run()
 
 
 def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "OpenModels":

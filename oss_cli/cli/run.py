@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -102,6 +103,8 @@ def run(
     if as_json and not dry_run:
         raise BadUsage("--json goes with --dry-run", hint='oss run --dry-run --json "Why is the sky blue?"')
     settings = wiring.load_settings(command_line)
+    if settings.private:
+        wiring.leave_no_trace()
     resumed = wiring.resume(conversation) if conversation is not None or goes_on else None
     if resumed is not None:
         settings = resumed.fill_in(command_line, settings)
@@ -166,17 +169,16 @@ def _request(
     from dataclasses import replace
 
     from oss_cli import wiring
-    from oss_cli.conversation.messages import system_message, user_message
-    from oss_cli.conversation.tree import shown_to_model, spoken
+    from oss_cli.conversation.messages import user_message
+    from oss_cli.conversation.tree import Node, shown_to_model, told
 
     options = wiring.reply_options(settings)
-    system, before = settings.system or "", []
-    if resumed is not None:
-        system = settings.system or resumed.conversation.system
-        before = spoken(shown_to_model(resumed.conversation.path()))
-        options = replace(options, date=resumed.conversation.date)
-    instructions = [system_message(system)] if system else []
-    return [*instructions, *before, user_message(prompt)], options
+    question = Node("", None, user_message(prompt), 0.0)
+    if resumed is None:
+        return told(settings.system or "", [question]), options
+    before = shown_to_model(resumed.conversation.path())
+    system = settings.system or resumed.conversation.system
+    return told(system, [*before, question]), replace(options, date=resumed.conversation.date)
 
 
 def _with_standard_input(prompt: str | None, model: str | None) -> str:
@@ -286,15 +288,15 @@ def _open_turn(
             backend, wiring.reply_options(settings), system=settings.system or "",
             conversation=resumed.conversation, journal=journal,
         )  # fmt: skip
-        left_out = make_room(session, prompt, settings.overflow or Overflow.STOP, _run_to_its_end)
-        if left_out is not None:
+
+        def show_summary(turn: "Turn") -> None:
+            deque(turn, maxlen=0)
+            if console.err.is_watched:
+                console.err.dim(turn.reply.content.strip() + "\n")
+
+        for left_out in make_room(session, prompt, settings.overflow or Overflow.STOP, show_summary):
             show_notice(console, str(left_out))
         with session.ask(prompt) as turn:
             yield turn
     if journal.trouble is not None:
         show_error(journal.trouble, console.err)
-
-
-def _run_to_its_end(turn: "Turn") -> None:
-    for _ in turn:
-        pass

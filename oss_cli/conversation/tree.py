@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 
 from oss_cli.conversation.events import StopReason, Usage
-from oss_cli.conversation.messages import Message, Role
+from oss_cli.conversation.messages import Message, Role, system_message
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter looks like a digit
@@ -159,3 +159,13 @@ def spoken(nodes: list[Node]) -> list[Message]:
             # Nobody here runs tools: a call without its result would stand in the way of every later turn.
             messages.append(replace(message, tool_calls=()))
     return messages
+
+
+def told(system: str, nodes: list[Node]) -> list[Message]:
+    """What a model is told of nodes that it is shown: instructions and a summary as one message, then the rest."""
+    messages = spoken(nodes)
+    instructions = [system] if system.strip() else []
+    if messages and messages[0].role is Role.SYSTEM:
+        instructions.append(messages[0].content)
+        messages = messages[1:]
+    return [system_message("\n\n".join(instructions)), *messages] if instructions else messages

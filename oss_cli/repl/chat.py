@@ -11,7 +11,8 @@ from typing import Protocol
 from oss_cli.attachments import Attachment
 from oss_cli.backends.base import Backend
 from oss_cli.conversation.habits import Overflow, ReasoningView
-from oss_cli.session.session import Session
+from oss_cli.conversation.tree import Node
+from oss_cli.session.session import Branch, Session
 
 _MOST_BYTES_OF_A_TOKEN = 16
 """Of ordinary text: English has 4 to 5, deeply indented code up to 10."""
@@ -55,9 +56,12 @@ class Chat:
     """Whether nothing of it is kept."""
     attached: list[Attachment] = field(default_factory=list)
     """Files that go with the next message."""
+    sent_files: dict[str, tuple[Attachment, ...]] = field(default_factory=dict)
+    """Files that went with messages of this chat, other than by `@path`, by the message's node."""
     saved: set[Path] = field(default_factory=set)
     """Files that this chat has written."""
-    _counted: tuple[tuple[object, ...], int] | None = None
+    _counted: tuple[tuple[object, ...], int] = ((), 0)
+    _branches: tuple[tuple[object, ...], list[Branch]] = ((), [])
 
     @property
     def most_file_bytes(self) -> int:
@@ -70,11 +74,30 @@ class Chat:
         self.reasoning = ReasoningView.FOLD if shown else ReasoningView.SHOW
 
     def count_used(self) -> int:
-        """Tokens that the conversation takes of the context, as the model will next read it."""
+        """Tokens that the conversation takes of the context, as the model will next read it.
+
+        Raises:
+            OssError: the model's format cannot express it.
+        """
         session = self.session
-        state = (session.conversation.id, session.conversation.tip, session.system, session.options, session.backend)
-        if self._counted is None or self._counted[0] != state:
+        tip = session.conversation.nodes.get(session.conversation.tip or "")
+        state = (session.conversation.id, tip, session.system, session.options, session.backend)
+        if not _is_same(self._counted[0], state):
             messages = session.told(session.shown)
-            count = session.backend.count_tokens(messages, session.options) if messages else 0
-            self._counted = state, count
+            self._counted = state, session.backend.count_tokens(messages, session.options) if messages else 0
         return self._counted[1]
+
+    def branches(self) -> list[Branch]:
+        """Every branch of the conversation; found anew only when it has changed: the toolbar asks often."""
+        conversation = self.session.conversation
+        state = (conversation.id, conversation.tip, len(conversation.nodes))
+        if not _is_same(self._branches[0], state):
+            self._branches = state, self.session.branches()
+        return self._branches[1]
+
+
+def _is_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Whether two states are the same; a node that has grown is another one, told without comparing all its words."""
+    return len(one) == len(other) and all(
+        a is b if isinstance(a, Node) else a == b for a, b in zip(one, other, strict=True)
+    )

@@ -37,18 +37,22 @@ def toolbar_state(chat: Chat) -> ToolbarState:
     """What the line below the prompt says."""
     session = chat.session
     marks = ["private"] if chat.is_private else []
-    branches = session.branches() if session.conversation.nodes else []
+    branches = chat.branches()
     if len(branches) > 1:
         here = next((number for number, branch in enumerate(branches, 1) if branch.is_current), None)
         marks.append(f"branch {here} of {len(branches)}" if here is not None else f"{len(branches)} branches")
     if chat.attached:
         marks.append(f"{len(chat.attached)} file{'s' if len(chat.attached) > 1 else ''} attached")
     usage = session.last_usage
+    try:
+        used, total = chat.count_used(), session.backend.context_tokens
+    except OssError:  # told when the message is sent
+        used, total = 0, 0
     return ToolbarState(
         model=session.backend.name,
         effort=str(session.options.effort or ""),
-        context_tokens=chat.count_used(),
-        context_size=session.backend.context_tokens,
+        context_tokens=used,
+        context_size=total,
         marks=tuple(marks),
         tokens_per_second=usage.tokens_per_second if usage is not None and usage.tokens_per_second else None,
     )

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 
 from oss_cli.attachments import attach_mentions, put_before
+from oss_cli.conversation.events import StopReason
+from oss_cli.conversation.tree import Node
 from oss_cli.errors import OssError
 from oss_cli.repl.chat import Chat
 from oss_cli.repl.commands import REGISTRY
@@ -32,6 +34,8 @@ class ChatLoop:
         self._console = console
         self._open_printer = open_printer
         self._has_told_trouble = False
+        self._replaced: Node | None = None
+        """The message that the next one takes the place of: it is being edited."""
 
     def run(self) -> None:
         """Go on until Ctrl-D, `/exit` or the end of the input.
@@ -49,7 +53,8 @@ class ChatLoop:
             except KeyboardInterrupt:
                 if not self._reader.is_person:
                     raise
-                show_notice(self._console, "Ctrl-D leaves the chat")
+                edits, self._replaced = self._replaced is not None, None
+                show_notice(self._console, "nothing is changed" if edits else "Ctrl-D leaves the chat")
                 continue
             try:
                 goes_on = self._handle(line)
@@ -79,22 +84,36 @@ class ChatLoop:
                 self._send(text)
             case Answer(begin):
                 self._show(begin())
-            case Offer(text):
-                if self._reader.is_person:
-                    self._reader.offer(text)
-                else:
-                    self._send(text)
+            case Offer(question):
+                self._offer(question)
             case SumUp():
                 show_notice(self._console, str(compact(self._chat.session, self._show_summary)))
         return True
 
     def _read(self, line: str) -> Outcome:
-        if line.strip().lower() in _PARTING_WORDS:
-            return Quit()
-        if not _is_command(line) or (isinstance(line, Typed) and line.is_quoted):
-            return Send(line)
-        word, _, argument = line.strip()[1:].partition(" ")
-        return REGISTRY.find(word).run(self._chat, argument.strip())
+        is_quoted = isinstance(line, Typed) and line.is_quoted
+        if is_quoted or not _is_command(line):
+            is_parting = line.strip().lower() in _PARTING_WORDS and not is_quoted
+            return Quit() if is_parting else Send(line)
+        word, *rest = line.strip()[1:].split(maxsplit=1)
+        tip = self._chat.session.conversation.tip
+        outcome = REGISTRY.find(word).run(self._chat, rest[0] if rest else "")
+        if self._chat.session.conversation.tip != tip:  # the message that was to be changed is not in the way any more
+            self._replaced = None
+        return outcome
+
+    def _offer(self, question: Node) -> None:
+        """Let an earlier message be changed; the next one that is sent takes its place."""
+        chat = self._chat
+        text = question.typed or question.message.content
+        self._replaced = question
+        chat.attached = list(chat.sent_files.get(question.id, ()))
+        if not self._reader.is_person:
+            self._send(text)
+            return
+        self._reader.offer(text)
+        if question.typed and question.id not in chat.sent_files:
+            show_notice(self._console, "its files are not attached any more, but those that it mentions: /file")
 
     def _send(self, text: str) -> None:
         """Send a message with its files; one that got no answer is offered to its writer again.
@@ -103,20 +122,27 @@ class ChatLoop:
             ContextFull: it does not fit.
             ReplyCutOff: the reply ended before its answer began.
         """
-        session = self._chat.session
-        tip = session.conversation.tip
+        chat, session = self._chat, self._chat.session
+        known = set(session.conversation.nodes)
+        replaced, self._replaced = self._replaced, None
+        is_kept = False
         try:
             content = self._with_files(text)
-            left_out = make_room(session, content, self._chat.overflow, self._show_summary)
-            if left_out is not None:
-                show_notice(self._console, str(left_out))
-            tip = session.conversation.tip
-            self._show(session.ask(content, typed=text if content != text else ""))
+            with session.in_place_of(replaced):
+                for left_out in make_room(session, content, chat.overflow, self._show_summary):
+                    show_notice(self._console, str(left_out))
+                try:
+                    self._show(session.ask(content, typed=str(text) if content != text else ""))
+                finally:
+                    new = [node for node in session.questions[-1:] if node.id not in known]
+                    is_kept = bool(new)
+                    chat.sent_files |= {node.id: tuple(chat.attached) for node in new}
         finally:
-            if session.conversation.tip == tip:
-                self._reader.offer(text)
+            if is_kept:
+                chat.attached.clear()
             else:
-                self._chat.attached.clear()
+                self._replaced = replaced
+                self._reader.offer(text)
 
     def _with_files(self, text: str) -> str:
         """A message as the model reads it: the files that go with it, then its text."""
@@ -142,18 +168,25 @@ class ChatLoop:
                 said = turn.reply.content or turn.reply.reasoning
                 show_notice(self._console, "stopped; /continue goes on" if said else "stopped before an answer")
         if turn.ended is not None:
+            is_full = turn.ended.reason is StopReason.CONTEXT_FULL
             show_cut_off(
                 self._console, turn.ended, has_answer=bool(turn.reply.content), more="/set max_tokens",
-                goes_on="/continue goes on",
+                goes_on="/compact or /new makes room" if is_full else "/continue goes on",
             )  # fmt: skip
 
     def _show_summary(self, turn: Turn) -> None:
         """Let the model write a summary, and show it as an aside."""
         status = StatusLine(self._console.err)
-        with closing(iter(turn)) as events:
-            for _ in events:
-                status.update(f"summing up the oldest turns: {turn.new_tokens:,} tokens")
-        status.clear()
+        try:
+            with closing(iter(turn)) as events:
+                for _ in events:
+                    status.update(f"summing up the oldest turns: {turn.new_tokens:,} tokens")
+        except KeyboardInterrupt:
+            status.clear()
+            show_notice(self._console, "stopped: nothing is summed up")
+            raise
+        finally:
+            status.clear()
         if self._reader.is_person:
             self._console.err.dim(turn.reply.content.strip() + "\n")
 

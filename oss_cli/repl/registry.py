@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from oss_cli.conversation.tree import Node
 from oss_cli.errors import BadUsage
 from oss_cli.session.turn import Turn
 
@@ -41,9 +42,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Put a text before the writer, to be changed and sent; where nobody types, it is sent as it is."""
+    """Put an earlier message before its writer, to be changed and sent in its place; where nobody types, it is sent as
+    it is."""
 
-    text: str
+    question: Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from oss_cli.backends.base import Backend
-from oss_cli.conversation.events import StopReason, TurnEnded, Usage
-from oss_cli.conversation.messages import Message, Role, system_message, user_message
+from oss_cli.conversation.events import StopReason, Usage
+from oss_cli.conversation.messages import Message, Role, user_message
 from oss_cli.conversation.options import BegunReply, ReplyOptions
-from oss_cli.conversation.tree import Conversation, Making, Node, new_conversation, new_id, shown_to_model, spoken
+from oss_cli.conversation.tree import Conversation, Making, Node, new_conversation, new_id, shown_to_model, spoken, told
 from oss_cli.errors import BadUsage
 from oss_cli.session.journal import Journal, NoJournal
 from oss_cli.session.turn import Turn
@@ -116,8 +116,8 @@ class Session:
         typed: what the user typed, where the message holds more.
         """
         question = Node(new_id(), self.conversation.tip, user_message(text), self._clock(), typed)
-        self._add(question)
         try:
+            self._add(question)
             with self._reply_to(question.id) as turn:
                 yield turn
         finally:
@@ -146,14 +146,16 @@ class Session:
             raise BadUsage("there is no reply to go on with", cause="the last one was not broken off")
         if not tip.is_partial:
             raise BadUsage("there is nothing to go on with", cause="the last reply came to its end", hint="/regen")
+        if self.conversation.children(tip.id):  # what was said after it answers it as it is
+            tip = replace(tip, id=new_id(), created=self._clock())
         return self._reply_to(tip.parent_id, begun=tip)
 
     # ---- moving about
 
-    def rewind(self, number: int | None = None) -> Node:
-        """Go back to before one of the user's messages, so that the next one begins a branch; that message.
+    def question(self, number: int | None = None) -> Node:
+        """One of the user's messages of the current branch.
 
-        number: which, counted from 1; None: the last. The branch that was left stays.
+        number: which, counted from 1; None: the last.
 
         Raises:
             BadUsage: there is no such message.
@@ -163,9 +165,24 @@ class Session:
             raise BadUsage("there is no message to go back to", cause="nothing has been said yet")
         if number is not None and not 1 <= number <= len(questions):
             raise BadUsage(f"there is no message {number}", cause=f"they are numbered from 1 to {len(questions)}")
-        question = questions[(number or len(questions)) - 1]
-        self.conversation.tip = question.parent_id
-        return question
+        return questions[(number or len(questions)) - 1]
+
+    @contextmanager
+    def in_place_of(self, question: Node | None) -> Iterator[None]:
+        """While the block runs, a message takes the place of an earlier one, as a new branch; None: it is the next one.
+
+        If nothing was said when the block ends, everything is as it was.
+        """
+        former = self.conversation.tip
+        if question is not None:
+            self.conversation.tip = question.parent_id
+        before = self.conversation.tip
+        try:
+            yield
+        finally:
+            if self.conversation.tip == before and before != former:
+                self.conversation.tip = former
+                self._keep_facts()
 
     def undo(self) -> Node:
         """Take back the last turn, or a summary if that came last; the node that was taken back stays as a branch.
@@ -178,7 +195,8 @@ class Session:
             taken = path[-1]
             self.conversation.tip = taken.parent_id
         else:
-            taken = self.rewind()
+            taken = self.question()
+            self.conversation.tip = taken.parent_id
         self._keep_facts()
         return taken
 
@@ -242,7 +260,7 @@ class Session:
             now = time.monotonic()
             if turn.has_said and (now - self._kept_at >= _KEEP_INTERVAL_S or node.id not in self.conversation.nodes):
                 self._kept_at = now
-                self._add(_grown(node, turn, reason=None))
+                self._add(_grown(node, turn, making, reason=None))
 
         told = self.told(shown_to_model(self.conversation.path(parent_id)))
         turn = Turn(self.backend, told, options, on_event=grow)
@@ -250,23 +268,26 @@ class Session:
         try:
             yield turn
         finally:
-            grown = _grown(node, turn, turn.ended.reason if turn.ended is not None else StopReason.CANCELLED)
             self.last_usage = turn.ended.usage if turn.ended is not None else None
-            if turn.reply.content or (turn.reply.reasoning and grown.is_partial):
+            reason = turn.ended.reason if turn.ended is not None else StopReason.CANCELLED
+            self._end_reply(_grown(node, turn, making, reason), turn, former)
+
+    def _end_reply(self, grown: Node, turn: Turn, former: str | None) -> None:
+        """Keep a reply as it is at the end of its turn; one that has ended in its reasoning is of no use to anybody."""
+        is_new = not (turn.begun.content or turn.begun.reasoning)
+        has_moved = turn.has_said or (turn.ended is not None and not is_new)
+        if grown.message.content or (grown.message.reasoning and (grown.is_partial or not is_new)):
+            if has_moved:
                 self._add(grown)
-            elif node.id in self.conversation.nodes:  # it has ended in its reasoning: nobody can go on with that
-                self._drop(grown)
-                self.conversation.tip = former
                 self._keep_facts()
+        elif grown.id in self.conversation.nodes:
+            self._drop(grown)
+            self.conversation.tip = former
+            self._keep_facts()
 
     def told(self, nodes: list[Node]) -> list[Message]:
-        """What a model is told of nodes that it is shown: instructions and a summary as one message, then the rest."""
-        messages = spoken(nodes)
-        instructions = [self.system] if self.system else []
-        if messages and messages[0].role is Role.SYSTEM:
-            instructions.append(messages[0].content)
-            messages = messages[1:]
-        return [system_message("\n\n".join(instructions)), *messages] if instructions else messages
+        """What a model is told of nodes that it is shown, with the instructions."""
+        return told(self.system, nodes)
 
     def _tokens_of(self, node: Node) -> tuple[int, ...]:
         """A reply's tokens, if it was this very model that made them."""
@@ -276,13 +297,17 @@ class Session:
         return making.tokens
 
     def _add(self, node: Node) -> None:
-        """Put a node into the tree, or its newer state, and hand it over."""
-        moves = not self._is_kept or self.conversation.tip != node.id
+        """Put a node into the tree, or its newer state, and hand it over: the conversation before its first node, but
+        where it stands only after the node that it stands at."""
+        moves = self.conversation.tip != node.id
         self.conversation.add(node)
-        self._is_kept = True
-        if moves:
+        self.conversation.updated = self._clock()
+        if not self._is_kept:
+            self._is_kept = True
             self._keep_facts()
         self.journal.keep_node(self.conversation.id, node)
+        if moves:
+            self._keep_facts()
 
     def _drop(self, node: Node) -> None:
         """Take a node that nothing follows out of the tree, and out of what is kept."""
@@ -296,24 +321,30 @@ class Session:
             self.journal.keep_conversation(replace(self.conversation, nodes={}))
 
 
-def _grown(node: Node, turn: Turn, reason: StopReason | None) -> Node:
-    """A reply's node as it is now."""
+def _grown(node: Node, turn: Turn, making: Making, reason: StopReason | None) -> Node:
+    """A reply's node as it is now. making: of the model that speaks, which need not be the one that began."""
     assert node.making is not None, "a reply tells how it was made"
-    earlier = node.making.usage if turn.begun.content or turn.begun.reasoning else Usage()
-    making = replace(
-        node.making,
+    goes_on = bool(turn.begun.content or turn.begun.reasoning)
+    knows_tokens = not goes_on or bool(turn.tokens[: len(turn.tokens) - turn.new_tokens])
+    grown = replace(
+        making,
         seed=turn.ended.seed if turn.ended is not None else node.making.seed,
-        usage=_together(earlier, _usage(turn)),
+        usage=_together(node.making.usage, _usage(turn)) if goes_on else _usage(turn),
         reason=reason,
-        tokens=tuple(turn.tokens),
+        tokens=tuple(turn.tokens) if knows_tokens else (),
     )
-    return replace(node, message=turn.reply, making=making)
+    return replace(node, message=turn.reply, making=grown)
 
 
 def _usage(turn: Turn) -> Usage:
-    if isinstance(turn.ended, TurnEnded):
+    if turn.ended is not None:
         return turn.ended.usage
-    return Usage(prompt_tokens=turn.prompt_tokens, reply_tokens=turn.new_tokens)
+    return Usage(
+        prompt_tokens=turn.prompt_tokens,
+        reply_tokens=turn.new_tokens,
+        reasoning_tokens=turn.reasoning_tokens,
+        decode_s=turn.decode_s,
+    )
 
 
 def _together(earlier: Usage, later: Usage) -> Usage:

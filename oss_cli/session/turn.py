@@ -1,5 +1,6 @@
 """One turn: a conversation goes in, events come out, and what was said is put together on the way."""
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
@@ -45,6 +46,12 @@ class Turn:
         """Every token of the reply so far, as far as the backend tells them."""
         self.new_tokens = 0
         """How many of them came in this turn."""
+        self.reasoning_tokens = 0
+        """How many of those came before a piece of reasoning: nearly all that were reasoning, for a turn that stops."""
+        self.decode_s = 0.0
+        """From its first new token to its last."""
+        self._first_token_at = 0.0
+        self._untold_tokens = 0
         self.prompt_tokens = 0
         """Of the prompt; known once its evaluation has begun."""
         self.has_said = False
@@ -74,13 +81,15 @@ class Turn:
     def _take(self, event: Event) -> None:
         match event:
             case TokensSampled(tokens):
-                self.tokens += tokens
-                self.new_tokens += len(tokens)
+                self._count(tokens)
             case TextDelta(text):
                 self._say(self._answer, text)
             case PreambleDelta(text):
+                if self.begun.content and not self._preamble:  # then what had been said was its beginning
+                    self._preamble, self._answer = self._answer, []
                 self._say(self._preamble, text)
             case ReasoningDelta(text):
+                self.reasoning_tokens += self._untold_tokens
                 self._say(self._reasoning, text)
             case ToolCallEnded(_, call):
                 self._calls.append(call)
@@ -91,6 +100,15 @@ class Turn:
             case _:
                 pass
 
+    def _count(self, tokens: tuple[int, ...]) -> None:
+        now = time.perf_counter()
+        self._first_token_at = self._first_token_at or now
+        self.decode_s = now - self._first_token_at
+        self.tokens += tokens
+        self.new_tokens += len(tokens)
+        self._untold_tokens += len(tokens)
+
     def _say(self, parts: list[str], text: str) -> None:
+        self._untold_tokens = 0
         parts.append(text)
         self.has_said = self.has_said or bool(text)

@@ -4,9 +4,11 @@ Nothing is ever left out silently: what was done is told with its numbers. The h
 is not shown any more is marked by a node of the tree, and `undo` takes that back.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from oss_cli.conversation.events import StopReason
 from oss_cli.conversation.habits import Overflow
 from oss_cli.conversation.messages import Role, user_message
 from oss_cli.conversation.options import ReasoningEffort, ReplyOptions
@@ -71,8 +73,8 @@ def measure(session: Session, text: str) -> Room:
     return Room(prompt, min(wanted, _MOST_REPLY_ROOM, context // 4), context)
 
 
-def make_room(session: Session, text: str, overflow: Overflow, show: ShowTurn) -> LeftOut | None:
-    """Leave out or sum up what has to be, so that the next turn fits; None: it fits as it is.
+def make_room(session: Session, text: str, overflow: Overflow, show: ShowTurn) -> list[LeftOut]:
+    """Leave out or sum up what has to be, so that the next turn fits; what was done, in order; nothing if it fits.
 
     show: shows the turn in which the model writes a summary.
 
@@ -81,43 +83,54 @@ def make_room(session: Session, text: str, overflow: Overflow, show: ShowTurn) -
     """
     room = measure(session, text)
     if room.fits:
-        return None
-    if overflow is Overflow.STOP or not _turns(session) or not _fits_alone(session, text, room):
+        return []
+    may_shorten = bool(_turns(session)) and _fits_alone(session, text, room)
+    if overflow is Overflow.STOP or not may_shorten:
         raise ContextFull(
             prompt_tokens=room.prompt_tokens, reply_tokens=room.reply_tokens, context_tokens=room.context_tokens,
-            may_shorten=bool(_turns(session)) and _fits_alone(session, text, room),
+            may_shorten=may_shorten,
         )  # fmt: skip
-    if overflow is Overflow.DROP:
-        return _drop(session, text, room)
-    done = compact(session, show, text=text)
-    return done if measure(session, text).fits else _drop(session, text, room)
+    done = []
+    if overflow is Overflow.COMPACT:
+        summed_up = _sum_up(session, show, text)
+        done = [summed_up] if summed_up is not None else []
+        room = measure(session, text)
+    return done if room.fits else [*done, _drop(session, text, room)]
 
 
-def compact(session: Session, show: ShowTurn, *, text: str = "") -> LeftOut:
+def compact(session: Session, show: ShowTurn) -> LeftOut:
     """Let the model sum up the oldest turns, and the summary stand for them.
 
-    text: the next message, if there is one already.
-
     Raises:
-        BadUsage: there is nothing to sum up, or the model wrote nothing.
+        BadUsage: there is nothing to sum up, it is too long for that, or the model wrote no whole summary.
     """
-    turns = _turns(session)
-    if not turns:
+    if not _turns(session):
         raise BadUsage("there is nothing to sum up", cause="nothing has been said yet")
-    before = _count(session, text)
+    done = _sum_up(session, show, "")
+    if done is None:
+        cause = "the model wrote no whole summary, or the oldest turn leaves no room for one"
+        raise BadUsage("the conversation is not summed up", cause=cause, hint="/set overflow drop, or /new")
+    return done
+
+
+def _sum_up(session: Session, show: ShowTurn, text: str) -> LeftOut | None:
+    """As `compact`; None where it cannot be done. text: the next message, if there is one already."""
+    turns, before = _turns(session), _count(session, text)
     context = session.backend.context_tokens
     room = max(32, min(_MOST_REPLY_ROOM, context // 8))
     request, options = _REQUEST.format(words=room // 2), _summary_options(session.options, room)
-    old = turns[: _count_old(session, turns, context)]
-    while len(old) > 1 and _count_request(session, old, request) + 2 * room > context:
-        old = old[:-1]
+    most = _count_old(session, turns, context)
+    count = _last_that(lambda number: _count_request(session, turns[:number], request) + 2 * room <= context, most)
+    if count == 0:
+        return None
+    old = turns[:count]
     turn = session.ask_about([*_summary(session), *_flat(old)], request, options)
     show(turn)
     summary = turn.reply.content.strip()
-    if turn.ended is None or not summary:
-        raise BadUsage("the conversation is not summed up", cause="the model wrote no whole summary")
+    if turn.ended is None or turn.ended.reason is not StopReason.END or not summary:
+        return None
     session.put_summary(_HEAD + summary, old[-1][-1])
-    return LeftOut(len(old), before, _count(session, text), is_summed_up=True)
+    return LeftOut(count, before, _count(session, text), is_summed_up=True)
 
 
 def _summary_options(options: ReplyOptions, room: int) -> ReplyOptions:
@@ -126,14 +139,17 @@ def _summary_options(options: ReplyOptions, room: int) -> ReplyOptions:
 
 
 def _drop(session: Session, text: str, room: Room) -> LeftOut:
-    """Leave out as few of the oldest turns as bring the prompt to its share of the context, but at least one."""
+    """Leave out as few of the oldest turns as bring the prompt to its share of the context, or else make it fit."""
     turns, summary = _turns(session), _summary(session)
-    limit = min(room.context_tokens * _KEPT_SHARE, room.context_tokens - room.reply_tokens)
-    count = next(
-        (number for number in range(1, len(turns)) if _count_kept(session, summary, turns[number:], text) <= limit),
-        len(turns),
-    )
-    if count == len(turns) and _count_kept(session, summary, [], text) + room.reply_tokens > room.context_tokens:
+    least = room.context_tokens - room.reply_tokens
+
+    def first_with(limit: float) -> int:
+        return _first_that(lambda number: _count_kept(session, summary, turns[number:], text) <= limit, len(turns))
+
+    count = first_with(min(room.context_tokens * _KEPT_SHARE, least))
+    if count == len(turns):  # the newest turn alone takes more than the share
+        count = first_with(least)
+    if count == len(turns) and _count_kept(session, summary, [], text) > least:
         summary = []  # it is too long itself
     last = turns[count - 1][-1] if turns else session.conversation.path()[-1]
     session.put_summary(summary[0].message.content if summary else "", last)
@@ -142,10 +158,21 @@ def _drop(session: Session, text: str, room: Room) -> LeftOut:
 
 def _count_old(session: Session, turns: list[list[Node]], context: int) -> int:
     """How many of the oldest turns are to be summed up: all but the newest, of which a share of the context stays."""
-    for number in range(1, len(turns)):
-        if _count_kept(session, [], turns[number:], "") <= context * _RECENT_SHARE:
-            return number
-    return len(turns)
+    limit = context * _RECENT_SHARE
+    return _first_that(lambda number: _count_kept(session, [], turns[number:], "") <= limit, len(turns))
+
+
+def _first_that(holds: Callable[[int], bool], most: int) -> int:
+    """The least number of turns, from 1, for which something holds that goes on holding for more; at most `most`.
+
+    Counting a prompt takes up to a second: not every number is tried.
+    """
+    return bisect_left(range(1, most), True, key=holds) + 1 if most else 0
+
+
+def _last_that(holds: Callable[[int], bool], most: int) -> int:
+    """The greatest number of turns, up to `most`, for which something holds that does so for less too; 0: for none."""
+    return bisect_left(range(1, most + 1), True, key=lambda number: not holds(number))
 
 
 def _count_kept(session: Session, summary: list[Node], turns: list[list[Node]], text: str) -> int:

@@ -26,7 +26,8 @@ class Resumed:
     """Its last message, if there was no reply to it any more."""
 
     def fill_in(self, command_line: Settings, settings: Settings) -> Settings:
-        """The settings in force, but model and effort as they were, where the command line does not decide them."""
+        """The settings in force, with instructions, model and effort as they were unless the command line decides."""
+        settings = replace(settings, system=command_line.system)
         replies = [node.making for node in self.conversation.path() if node.making is not None]
         if not replies:
             return settings

@@ -197,3 +197,44 @@ def test_sigterm_in_a_chat_gives_the_terminal_back(tiny_gpt_oss: Path) -> None:
         terminal.child.terminate()
         assert terminal.wait() == 143
         assert termios.tcgetattr(terminal.descriptor)[3] == usual[3]
+
+
+def test_an_edit_that_is_given_up_changes_nothing(tiny_gpt_oss: Path) -> None:
+    with open_terminal("chat", str(tiny_gpt_oss), "--temperature", "0", "-e", "low") as terminal:
+        terminal.see("\n›")
+        terminal.send("My name is Alice.\r")
+        terminal.see("Nice to meet you, Alice.")
+        terminal.send("/edit\r")
+        terminal.see("› My name is Alice.\n")
+        terminal.watch(0.3)
+        terminal.interrupt()
+        terminal.see("(nothing is changed)")
+        terminal.send("What is my name?\r")
+        terminal.see("Your name is Alice.")
+        terminal.send("/edit 1\r")
+        terminal.watch(0.5)
+        terminal.send("\x15Say the word banana.\r")
+        terminal.see("\nbanana\n")
+        terminal.send("/branches\r")
+        terminal.see("banana  ← 2, here")
+        terminal.send("/exit\r")
+        assert terminal.wait() == 0
+
+
+def test_a_conversation_keeps_its_own_instructions(tiny_gpt_oss: Path) -> None:
+    run_oss("config", "set", "system", "Always end with the word kiwi.")
+    model = ("-m", str(tiny_gpt_oss), "--temperature", "0", "-e", "low")
+    run_oss("chat", *model, stdin="/system Always end with the word plum.\nSay the word banana.\n")
+    assert run_oss("chat", *model, "-c", stdin="/system\n").stderr == "Always end with the word plum.\n"
+    assert run_oss("chat", *model, "-c", "-s", "Be brief.", stdin="/system\n").stderr == "Be brief.\n"
+
+
+def test_what_is_typed_while_the_model_loads_waits_with_its_enter(tiny_gpt_oss: Path) -> None:
+    with open_terminal("chat", "smollm2-135m", "--temperature", "0", "--max-tokens", "5") as terminal:
+        terminal.watch(0.6)
+        terminal.send("Hello!\r")
+        terminal.see("tokens/s", timeout_s=60)
+        terminal.send("/exit\r")
+        assert terminal.wait() == 0
+    (question, _) = json.loads(run_oss("history", "show", "--json").stdout)["messages"]
+    assert question["content"] == "Hello!"

@@ -20,6 +20,8 @@ class ScriptedBackend:
         self.stopped_early = 0
         """How many replies were closed before their end."""
         self.closed = 0
+        self.counted = 0
+        """How often a prompt was counted."""
 
     def reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
         """Events of the next reply."""
@@ -33,8 +35,13 @@ class ScriptedBackend:
             self.stopped_early += 1
             raise
 
+    def add_reply(self, events: Sequence[Event | BaseException]) -> None:
+        """One more reply, after those there are."""
+        self._replies.append(events)
+
     def count_tokens(self, messages: Sequence[Message], options: ReplyOptions) -> int:
         """A token a word."""
+        self.counted += 1
         return sum(self.count_text_tokens(message.content) for message in messages)
 
     def count_text_tokens(self, text: str) -> int:

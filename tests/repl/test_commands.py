@@ -275,3 +275,39 @@ def test_a_model_that_cannot_be_opened_leaves_the_first_one_in_force(tiny_gpt_os
 def test_exit_and_quit_leave_without_a_slash(tiny_gpt_oss: Path) -> None:
     for word in ("exit", "Quit", "/bye"):
         assert chat(tiny_gpt_oss, word, "Say the word banana.") == Result("", "", 0)
+
+
+def test_a_value_may_hold_an_equals_sign(tiny_gpt_oss: Path) -> None:
+    assert said(tiny_gpt_oss, "/set stop a=b", "/set temperature = 0.5", "/set system x = 1", "/system") == (
+        "stop = a=b\ntemperature = 0.5\ninstructions set\nx = 1\n"
+    )
+
+
+def test_a_command_may_be_followed_by_a_line_end(tiny_gpt_oss: Path) -> None:
+    script = '"""\n/system\n"""\n'
+    result = chat(tiny_gpt_oss, script)
+    assert result.stdout, "a block in quotes is a message, whatever it begins with"
+    assert chat(tiny_gpt_oss, '"""', "exit", '"""', "/title").stderr == "exit\n"
+
+
+def test_instructions_of_blanks_are_none(tiny_gpt_oss: Path) -> None:
+    result = chat(tiny_gpt_oss, "/context", "Say the word banana.", options=("--system", " "))
+    assert (result.stdout, result.status) == ("banana\n", 0)
+    assert "0 of 131,072 tokens: 0 messages" in result.stderr
+
+
+def test_files_of_an_edited_message_go_along_again(tiny_gpt_oss: Path) -> None:
+    Path("a.txt").write_text("one\n", "utf-8")
+    said(tiny_gpt_oss, "/file a.txt", "Say the word banana.", "/edit", "/save t.json")
+    kept = read_archive(Path("t.json").read_text("utf-8"), source="t.json")[0]
+    contents = [node.message.content for node in kept.nodes.values() if node.typed]
+    assert contents == ["File a.txt:\n```\none\n```\n\nSay the word banana."] * 2
+
+
+def test_the_gauge_follows_a_reply_that_goes_on(tiny_gpt_oss: Path) -> None:
+    whole = said(tiny_gpt_oss, "Count to 20.", "/context").splitlines()[1]
+    cut = ("--max-tokens", "12")
+    shown = said(
+        tiny_gpt_oss, "Count to 20.", "/context", "/set max_tokens default", "/continue", "/context", options=cut
+    ).splitlines()
+    assert shown[1] != whole and shown[-2] == whole

@@ -2,10 +2,19 @@
 
 import pytest
 
-from oss_cli.conversation.events import Event, ReasoningDelta, StopReason, TextDelta, TokensSampled, TurnEnded, Usage
+from oss_cli.conversation.events import (
+    Event,
+    PreambleDelta,
+    ReasoningDelta,
+    StopReason,
+    TextDelta,
+    TokensSampled,
+    TurnEnded,
+    Usage,
+)
 from oss_cli.conversation.messages import user_message
 from oss_cli.conversation.options import BegunReply
-from oss_cli.errors import BadUsage
+from oss_cli.errors import BadUsage, EngineFailed
 from oss_cli.session.session import Session
 from tests.session.sessions import ENDED, answer, ask, assistant, session_of, stop_after
 
@@ -37,28 +46,37 @@ def test_switching_goes_to_the_end_of_a_branch_and_the_next_message_follows_it()
     assert caught.value.cause == "they are numbered from 1 to 2"
 
 
-def test_going_back_to_an_earlier_message_makes_the_next_one_a_branch() -> None:
+def test_a_message_in_the_place_of_an_earlier_one_is_a_branch() -> None:
     session, backend, journal = session_of(answer("b"), answer("d"), answer("f"))
     ask(session, "a")
     ask(session, "c")
-    told = len(journal.told)
-    assert session.rewind(1).message == user_message("a")
-    assert len(journal.told) == told, "nothing is lost if no other message follows"
-    ask(session, "e")
+    with session.in_place_of(session.question(1)):
+        ask(session, "e")
     assert backend.asked[2][0] == [user_message("e")]
     assert [[node.message.content for node in branch.path] for branch in session.branches()] == [
         ["a", "b", "c", "d"],
         ["e", "f"],
     ]
+    assert journal.conversations[session.conversation.id].tip == session.conversation.tip
+
+
+def test_if_nothing_takes_the_place_of_an_earlier_message_all_is_as_it_was() -> None:
+    session, _, journal = session_of(answer("b"), answer("d"), [ENDED])
+    ask(session, "a")
+    ask(session, "c")
+    with session.in_place_of(session.question(1)):
+        ask(session, "e")
+    assert texts(session) == ["a", "b", "c", "d"]
+    assert journal.conversations[session.conversation.id].tip == session.conversation.tip
 
 
 def test_there_is_no_message_of_a_number_that_was_not_said() -> None:
     session, _, _ = session_of(answer("b"))
     with pytest.raises(BadUsage, match="there is no message to go back to"):
-        session.rewind()
+        session.question()
     ask(session, "a")
     with pytest.raises(BadUsage, match="there is no message 2") as caught:
-        session.rewind(2)
+        session.question(2)
     assert caught.value.cause == "they are numbered from 1 to 1"
 
 
@@ -111,13 +129,73 @@ def test_a_reply_stopped_in_its_reasoning_stays_and_can_go_on() -> None:
     assert session.messages == [user_message("2+2?"), assistant("Four.", "Hm.")]
 
 
-def test_another_models_tokens_are_of_no_use() -> None:
-    session, backend, _ = session_of([TokensSampled((6,)), TextDelta("Fo"), ENDED], answer("ur."))
+def test_what_another_model_goes_on_with_is_that_models_and_has_no_known_tokens() -> None:
+    session, backend, _ = session_of(
+        [TokensSampled((6,)), TextDelta("Fo"), ENDED],
+        [TokensSampled((901,)), TextDelta("u"), TextDelta("x"), ENDED],
+        answer("r."),
+    )
     stop_after(session, "2+2?", TextDelta("Fo"))
     backend.name = "another"
     with session.go_on() as turn:
-        list(turn)
+        for event in turn:
+            if event == TextDelta("u"):
+                break
     assert backend.asked[1][1].begun == BegunReply(assistant("Fo"), ())
+    reply = session.last_reply
+    assert reply is not None and reply.making is not None
+    assert (reply.message.content, reply.making.model, reply.making.tokens) == ("Fou", "another", ())
+    with session.go_on() as turn:
+        list(turn)
+    assert backend.asked[2][1].begun == BegunReply(assistant("Fou"), ())
+
+
+def test_a_reply_that_goes_on_and_ends_in_its_reasoning_stays_with_what_follows_it() -> None:
+    session, _, journal = session_of(
+        [TokensSampled((5,)), ReasoningDelta("Hm"), ENDED],
+        [TokensSampled((6,)), ReasoningDelta("m."), ENDED],
+    )
+    stop_after(session, "2+2?", ReasoningDelta("Hm"))
+    with session.go_on() as turn:
+        list(turn)
+    reply = session.last_reply
+    assert reply is not None and reply.message == assistant("", "Hmm.") and not reply.is_partial
+    assert session.conversation.tip == reply.id and reply.id in journal.nodes
+    assert [len(branch.path) for branch in session.branches()] == [2]
+
+
+def test_a_reply_that_something_follows_goes_on_as_a_branch() -> None:
+    session, _, _ = session_of(
+        [TokensSampled((5,)), TextDelta("half"), TextDelta("x"), ENDED], answer("two"), answer(" and half")
+    )
+    stop_after(session, "one", TextDelta("half"))
+    ask(session, "two?")
+    session.undo()
+    with session.go_on() as turn:
+        list(turn)
+    assert texts(session) == ["one", "half and half"]
+    session.switch(1)
+    assert texts(session) == ["one", "half", "two?", "two"]
+
+
+def test_going_on_in_vain_changes_nothing() -> None:
+    session, _, _ = session_of([TokensSampled((5,)), TextDelta("half"), TextDelta("x"), ENDED], [EngineFailed("no")])
+    stop_after(session, "one", TextDelta("half"))
+    before = session.last_reply
+    with pytest.raises(EngineFailed), session.go_on() as turn:
+        list(turn)
+    assert session.last_reply == before
+
+
+def test_what_was_a_preamble_does_not_become_a_part_of_the_answer() -> None:
+    session, _, _ = session_of(
+        [TokensSampled((5,)), PreambleDelta("Let me"), PreambleDelta("x"), ENDED],
+        [PreambleDelta(" check."), TextDelta("42"), ENDED],
+    )
+    stop_after(session, "?", PreambleDelta("Let me"))
+    with session.go_on() as turn:
+        list(turn)
+    assert texts(session) == ["?", "42"]
 
 
 def test_a_stopped_continuation_goes_on_once_more() -> None:

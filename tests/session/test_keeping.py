@@ -5,6 +5,7 @@ from oss_cli.conversation.messages import user_message
 from oss_cli.conversation.tree import Conversation
 from oss_cli.session.session import Session
 from tests.fakes.backend import ScriptedBackend
+from tests.fakes.journal import RecordingJournal
 from tests.session.sessions import ENDED, OPTIONS, answer, ask, assistant, session_of, stop_after
 
 
@@ -20,7 +21,7 @@ def test_a_message_is_kept_before_its_reply_begins() -> None:
     with session.ask("a"):
         (question,) = journal.nodes.values()
         assert (question.message, question.created) == (user_message("a"), 100.0)
-        assert journal.told == [("facts", question.id), ("node", question.id)]
+        assert journal.told == [("facts", question.id), ("node", question.id), ("facts", question.id)]
 
 
 def test_a_reply_is_kept_while_it_grows_and_is_the_tip_at_once() -> None:
@@ -112,3 +113,33 @@ def test_a_stopped_turn_counts_its_tokens() -> None:
     stop_after(session, "a", TextDelta("b"))
     assert session.last_reply is not None and session.last_reply.making is not None
     assert session.last_reply.making.usage.reply_tokens == 2
+
+
+def test_a_turn_that_is_stopped_in_its_reasoning_counts_it() -> None:
+    session, _, _ = session_of([TokensSampled((1, 2)), ReasoningDelta("b"), TokensSampled((3,)), TextDelta("c"), ENDED])
+    stop_after(session, "a", TextDelta("c"))
+    assert session.last_reply is not None and session.last_reply.making is not None
+    usage = session.last_reply.making.usage
+    assert (usage.reply_tokens, usage.reasoning_tokens) == (3, 2)
+
+
+def test_a_conversation_is_as_new_as_the_last_thing_said_in_it() -> None:
+    now = [100.0]
+    journal = RecordingJournal()
+    backend = ScriptedBackend([TokensSampled((1,)), TextDelta("b"), TextDelta("x"), ENDED], answer("c"))
+    session = Session(backend, OPTIONS, journal=journal, clock=lambda: now[0])
+    stop_after(session, "a", TextDelta("b"))
+    now[0] = 900.0
+    with session.go_on() as turn:
+        list(turn)
+    assert journal.conversations[session.conversation.id].updated == 900.0
+
+
+def test_a_tip_is_told_only_after_its_node() -> None:
+    session, _, journal = session_of(answer("b"), answer("d"))
+    ask(session, "a")
+    ask(session, "c")
+    seen: set[str] = set()
+    for what, name in journal.told[1:]:
+        seen |= {name} if what == "node" else set()
+        assert what != "facts" or name in seen

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oss_cli.conversation.events import TextDelta
+from oss_cli.conversation.events import StopReason, TextDelta, TurnEnded, Usage
 from oss_cli.conversation.habits import Overflow
 from oss_cli.conversation.messages import system_message, user_message
 from oss_cli.conversation.options import ReasoningEffort
@@ -37,7 +37,7 @@ def test_what_fits_is_left_alone() -> None:
     session, _ = chat_of(3)
     room = measure(session, LONG)
     assert (room.prompt_tokens, room.reply_tokens, room.context_tokens, room.fits) == (700, 250, 1000, True)
-    assert make_room(session, LONG, Overflow.STOP, never) is None
+    assert make_room(session, LONG, Overflow.STOP, never) == []
 
 
 def test_stop_says_so_with_the_numbers_and_changes_nothing() -> None:
@@ -73,7 +73,7 @@ def test_a_smaller_limit_of_the_reply_leaves_more_room() -> None:
 
 def test_drop_leaves_out_the_oldest_turns_and_keeps_them_in_the_history() -> None:
     session, backend = chat_of(4, "done")
-    done = make_room(session, LONG, Overflow.DROP, never)
+    (done,) = make_room(session, LONG, Overflow.DROP, never)
     assert done == LeftOut(2, tokens_before=900, tokens_after=500, is_summed_up=False)
     assert str(done) == (
         "the 2 oldest turns are left out: 900 tokens became 500; the history keeps them, /undo takes this back"
@@ -94,7 +94,8 @@ def test_undo_brings_back_what_was_left_out() -> None:
 def test_dropping_all_turns_leaves_the_message_alone() -> None:
     session, _ = chat_of(1)
     text = " ".join([LONG] * 6)
-    assert str(make_room(session, text, Overflow.DROP, never)) == (
+    (done,) = make_room(session, text, Overflow.DROP, never)
+    assert str(done) == (
         "the oldest turn is left out: 800 tokens became 600; the history keeps them, /undo takes this back"
     )
     assert session.prompt_with("x") == [user_message("x")]
@@ -103,8 +104,8 @@ def test_dropping_all_turns_leaves_the_message_alone() -> None:
 def test_compact_lets_the_model_sum_up_the_oldest_turns() -> None:
     session, backend = chat_of(4, "They said word often.", "done")
     session.system = "Be brief."
-    done = make_room(session, LONG, Overflow.COMPACT, run)
-    assert done is not None and str(done).startswith("the 3 oldest turns are summed up: 902 tokens became ")
+    (done,) = make_room(session, LONG, Overflow.COMPACT, run)
+    assert str(done).startswith("the 3 oldest turns are summed up: 902 tokens became ")
     told, options = backend.asked[4]
     assert told[:-1] == [system_message("Be brief."), *[user_message(LONG), assistant(LONG)] * 3]
     assert told[-1].content.startswith("Sum up our conversation so far in at most 62 words")
@@ -134,7 +135,7 @@ def test_a_second_summary_is_made_of_the_first_and_what_came_since() -> None:
 def test_a_summary_that_does_not_help_is_followed_by_leaving_out() -> None:
     session, _ = chat_of(4, " ".join(["so"] * 700))
     done = make_room(session, LONG, Overflow.COMPACT, run)
-    assert done is not None and not done.is_summed_up
+    assert [one.is_summed_up for one in done] == [True, False], "both are told"
     assert measure(session, LONG).fits
 
 
@@ -149,7 +150,7 @@ def test_dropping_keeps_an_earlier_summary() -> None:
 
 def test_a_summary_that_was_stopped_changes_nothing() -> None:
     session, backend = chat_of(4)
-    backend._replies.append([TextDelta("Fir"), ENDED])
+    backend.add_reply([TextDelta("Fir"), ENDED])
 
     def stopped(turn: Turn) -> None:
         for event in turn:
@@ -165,3 +166,43 @@ def test_there_is_nothing_to_sum_up_at_the_beginning() -> None:
     session, _ = chat_of(0)
     with pytest.raises(BadUsage, match="there is nothing to sum up"):
         compact(session, never)
+
+
+def test_the_newest_turn_stays_if_it_fits_at_all() -> None:
+    session, backend, _ = session_of(answer(LONG), answer(" ".join([LONG] * 4)), answer("done"), context_tokens=1000)
+    ask(session, LONG)
+    ask(session, LONG)
+    (done,) = make_room(session, " ".join([LONG] * 2), Overflow.DROP, never)
+    assert (done.turns, done.tokens_before, done.tokens_after) == (1, 900, 700)
+    assert backend.asked == backend.asked[:2]
+
+
+def test_a_turn_that_leaves_no_room_for_a_summary_is_left_out() -> None:
+    session, _, _ = session_of(answer(" ".join([LONG] * 8)), context_tokens=1000)
+    ask(session, LONG)
+    (done,) = make_room(session, LONG, Overflow.COMPACT, never)
+    assert (done.is_summed_up, done.tokens_after) == (False, 100)
+    with pytest.raises(BadUsage, match="the conversation is not summed up"):
+        compact(session_of_one_long_turn(), never)
+
+
+def session_of_one_long_turn() -> Session:
+    session, _, _ = session_of(answer(" ".join([LONG] * 8)), context_tokens=1000)
+    ask(session, LONG)
+    return session
+
+
+@pytest.mark.parametrize("reason", [StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL])
+def test_half_a_summary_is_none(reason: StopReason) -> None:
+    session, backend = chat_of(4)
+    backend.add_reply([TextDelta("cut in the mid"), TurnEnded(reason, Usage())])
+    (done,) = make_room(session, LONG, Overflow.COMPACT, run)
+    assert not done.is_summed_up
+    assert all("cut in" not in node.message.content for node in session.conversation.path())
+
+
+def test_few_counts_are_enough_to_find_what_to_leave_out() -> None:
+    session, backend = chat_of(200, context_tokens=10_000)
+    before = backend.counted
+    make_room(session, LONG, Overflow.DROP, never)
+    assert backend.counted - before < 30

@@ -21,7 +21,7 @@ def show_branches(chat: Chat, argument: str) -> Outcome:
     """Show the branches, or go on with the Nth."""
     if argument:
         return _switch(chat, argument)
-    branches = chat.session.branches()
+    branches = chat.branches()
     if not branches:
         return Stay("nothing has been said yet")
     lines = [line for number, branch in enumerate(branches, 1) for line in _draw(number, branch)]

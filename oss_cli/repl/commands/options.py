@@ -1,5 +1,6 @@
 """Commands that change how replies are made and shown."""
 
+import re
 from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
@@ -67,9 +68,9 @@ def set_system(chat: Chat, argument: str) -> Outcome:
 @REGISTRY.command("set", usage="[NAME VALUE]", words=(*OPTION_RULES, "overflow", "reasoning_budget"))
 def set_any(chat: Chat, argument: str) -> Outcome:
     """Show options, or set one; `default`: undo."""
-    name, _, text = argument.replace("=", " ", 1).partition(" ")
+    name, text = _name_and_value(argument)
     if name in _WORDS_BEFORE_A_NAME:
-        name, _, text = text.strip().partition(" ")
+        name, text = _name_and_value(text)
     name = name.lower().replace("-", "_")
     name, text = _PEER_NAMES.get(name, name), text.strip()
     if not name:
@@ -90,6 +91,12 @@ def set_any(chat: Chat, argument: str) -> Outcome:
     else:
         chat.session.options = replace(options, sampling=set_option(options.sampling, name, text))
     return Stay(f"{name} = {text}")
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    """`NAME VALUE`, `NAME=VALUE` or `NAME = VALUE`; a value may hold more of these signs."""
+    match = re.match(r"([^\s=]*)\s*(?:=(?=\s*\S))?\s*(.*)", text, re.DOTALL)
+    return (match[1], match[2]) if match is not None else (text, "")
 
 
 def _describe(chat: Chat) -> str:

@@ -24,8 +24,7 @@ def go_on(chat: Chat, argument: str) -> Outcome:
 @REGISTRY.command("edit", usage="[N]")
 def edit(chat: Chat, argument: str) -> Outcome:
     """Change your last message, or your Nth."""
-    question = chat.session.rewind(_number(argument) if argument else None)
-    return Offer(question.typed or question.message.content)
+    return Offer(chat.session.question(_number(argument) if argument else None))
 
 
 @REGISTRY.command("undo", "pop", "forget")
