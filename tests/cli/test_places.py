@@ -56,7 +56,7 @@ def test_every_command_uses_the_cache_that_the_settings_name(
     assert run_oss("show", NAME).status == 0
     assert run_oss("verify", NAME).stdout == f"ok        {NAME}  {path}\n"
     assert run_oss("run", "-m", NAME, *BANANA).stdout == "banana\n"
-    assert complete("bash", "oss rm org/t")[0] == [NAME]
+    assert complete("fish", "oss rm org/t")[0] == [NAME]
     assert places()["downloads"] == str(cache)
     assert run_oss("rm", NAME, "--yes").status == 0
     assert not path.exists()

@@ -90,7 +90,10 @@ def test_a_model_that_somebody_else_brought_has_that_shape_too(smollm2: Path) ->
     assert (told["fits"], told["missing_bytes"]) == (True, 0)
 
 
-def test_the_json_comes_before_the_error_of_a_disk_that_is_too_small(hub: FakeHub) -> None:
+def test_the_json_comes_before_the_error_of_a_disk_that_is_too_small(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OSS_DOWNLOAD_PATIENCE_S", "1")  # for a header that does not come
     known = StoredFile("model-Q8_0.gguf", Path("/dev/null"), 10**15, "a" * 64, is_large=True)
     hub.add_repository(NAME).add_known(known)
     result = run_oss("pull", NAME, "--dry-run", "--json")

@@ -405,6 +405,7 @@ def test_the_hint_names_what_decides_the_place(
     hub.add_repository(NAME).add_known(known)
     if variable == "XDG_CACHE_HOME":
         monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("OSS_DOWNLOAD_PATIENCE_S", "1")  # for a header that does not come
     monkeypatch.setenv(variable, str(tmp_path / "place"))
     result = run_oss("pull", NAME, "--yes")
     assert result.stderr.endswith(
