@@ -188,8 +188,8 @@ def _plan_removal(name: str, catalogue: "Catalogue", store: "LocalStore") -> "Re
     from oss_cli.store.local import Origin
     from oss_cli.store.removal import check_idle, plan_removal
 
-    wiring.check_readable(name, store, wiring.repository_of(name))
     model = store.named(name)
+    wiring.check_readable(name, store, wiring.repository_of(name), has_own=model is None)
     entry = store.as_entry(model) if model is not None else catalogue.find(name)
     begun = store.begun(name)
     known = model or entry or begun or store.find_broken(name)
@@ -260,10 +260,11 @@ def _find_source(text: str, catalogue: "Catalogue") -> Path:
         NotDownloaded: a known model, but no other program has its files.
     """
     from oss_cli import wiring
+    from oss_cli.store.at_path import may_be_there
     from oss_cli.store.elsewhere import find_elsewhere
 
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails where a user is not known
-    entry = None if path.exists() else catalogue.find(text)
+    entry = None if may_be_there(path) else catalogue.find(text)
     if entry is None:
         return path
     for release in (entry.files, *(older.files for older in entry.also)):

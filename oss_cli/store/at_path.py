@@ -33,7 +33,7 @@ def may_be_there(path: Path) -> bool:
         path.stat()
     except PermissionError:
         return True
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no path at all
         return False
     return True
 
@@ -42,7 +42,7 @@ def bytes_at(path: Path) -> int | None:
     """A file's size; None: there is none."""
     try:
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -46,11 +46,13 @@ def find_closed_in_cache(cache: Path, repository: str = "*--*") -> list[ClosedPa
 
 
 def opening_command(path: Path) -> str:
-    """What makes a file or folder readable and writable for this user."""
+    """What makes a file or folder, or the folder that hides it, readable and writable for this user."""
     if os.name == "nt":
         return f'icacls "{path}" /grant "{os.environ.get("USERNAME") or "Users"}:F"'
     try:
         is_ours = path.stat().st_uid == os.geteuid()
+    except PermissionError:
+        return opening_command(path.parent)
     except OSError:
         is_ours = False
     quoted = shlex.quote(str(path))

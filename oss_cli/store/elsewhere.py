@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from oss_cli.catalogue import ModelFile
+from oss_cli.store.at_path import found_in
 from oss_cli.store.model_files import has_size
 from oss_cli.store.verify import hash_file
 
@@ -21,7 +22,7 @@ def find_elsewhere(file: ModelFile) -> Path | None:
         if has_size(blob, file.bytes):
             return blob
     name = Path(file.name).name
-    for found in lm_studio_folder().glob(f"*/*/{name}"):
+    for found in found_in(lm_studio_folder(), f"*/*/{name}"):
         if has_size(found, file.bytes):
             return found
     return None

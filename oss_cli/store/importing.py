@@ -15,6 +15,7 @@ from pathlib import Path
 
 from oss_cli.catalogue import Catalogue, CatalogueEntry
 from oss_cli.errors import BadModelFile, BadUsage, CannotWrite, DiskTooSmall, quoted
+from oss_cli.store.at_path import is_folder
 from oss_cli.store.gguf import GgufHeader, read_model, readable_shape, shard_paths
 from oss_cli.store.gguf.files import read_header
 from oss_cli.store.manifest import Record, RecordedFile, change_manifest
@@ -71,7 +72,7 @@ def examine(path: Path) -> Source:
         BadModelFile: there is no such file, it is no whole GGUF, no model of its own, or in ollama's form of gpt-oss.
         BadUsage: it is a folder.
     """
-    if path.is_dir():
+    if is_folder(path):
         raise _folder_error(path)
     header = read_header(path)
     refuse_ollama_form(header, path)

@@ -157,10 +157,11 @@ class LocalStore:
         """Folders of models that cannot be read; what is in them counts as not here."""
         return [*find_closed(self._paths.models), *find_closed_in_cache(self._hub_cache)]
 
-    def closed_for(self, repository: str | None) -> ClosedPath | None:
-        """A folder that cannot be read and may hold a model: one of ours, or of that repository."""
+    def closed_for(self, repository: str | None, *, has_own: bool = True) -> ClosedPath | None:
+        """A folder that cannot be read and may hold a model: of that repository, or, where it may be there, our own."""
         cached = find_closed_in_cache(self._hub_cache, repository) if repository else []
-        return next(iter([*cached, *find_closed(self._paths.models)]), None)
+        own = find_closed(self._paths.models) if has_own else ()
+        return next(iter([*cached, *own]), None)
 
     def repository_folder(self, entry: CatalogueEntry) -> Path | None:
         """Where the Hugging Face cache keeps an entry's repository, whether it is there or not."""

@@ -217,9 +217,10 @@ def _values(records: Iterable[Record]) -> dict[str, object]:
 
 
 def _refuse_newer(file: Path) -> None:
+    """And one that cannot be read: what is in it would be lost."""
     try:
         version = json.loads(file.read_text("utf-8"))["version"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return
     if isinstance(version, int) and version > _VERSION:
         raise OSError(f"a newer oss wrote it (version {version})")

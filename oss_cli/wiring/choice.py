@@ -1,6 +1,7 @@
 """A name becomes a model file."""
 
 import contextlib
+import errno
 import os
 import re
 import shlex
@@ -140,7 +141,8 @@ def is_model_name(text: str) -> bool:
     """Whether a word is exactly the name or alias of a known or installed model, or the path of a GGUF."""
     catalogue = open_catalogue()
     store = open_store(catalogue)
-    if catalogue.find(text) is not None or store.find_own(text) is not None or store.find_cached(text) is not None:
+    finders = (catalogue.find, store.find_own, store.find_cached, store.find_broken)
+    if any(find(text) is not None for find in finders):
         return True
     return text.lower().endswith(".gguf") and not any(letter.isspace() for letter in text)
 
@@ -199,13 +201,13 @@ def repository_of(name: str) -> str | None:
     return entry.repository if entry is not None else asked[0] if asked is not None else None
 
 
-def check_readable(name: str, store: "LocalStore", repository: str | None) -> None:
-    """Make sure that a model which was not found is not in a folder that cannot be read.
+def check_readable(name: str, store: "LocalStore", repository: str | None, *, has_own: bool = True) -> None:
+    """Make sure that nothing of a model is in a folder that cannot be read: of its repository, or our own.
 
     Raises:
         BadModelFile: it may be.
     """
-    closed = store.closed_for(repository)
+    closed = store.closed_for(repository, has_own=has_own)
     if closed is not None:
         raise BadModelFile(name, "cannot be read", cause=f"{closed.path}: {closed.reason}", hint=closed.command)
 
@@ -231,11 +233,17 @@ def _check_repository(name: str, store: "LocalStore") -> None:
 
 
 def _choose_path(name: str, catalogue: "Catalogue") -> ModelChoice:
+    from oss_cli.store.at_path import may_be_there
+    from oss_cli.store.closed import opening_command
+
     path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser fails where a user is not known
     if not name or os.path.isdir(path):  # noqa: PTH112 - as below
         raise BadModelFile(name or "''", "is a folder", cause="a model is a .gguf file", hint="oss list")
     if os.path.isfile(path):  # noqa: PTH113 - Path.is_file fails on a name that is too long for a file
         return ModelChoice(path.stem, path)
+    if may_be_there(path) and not os.path.exists(path):  # noqa: PTH110 - as above
+        hint = opening_command(path)
+        raise BadModelFile(path, "cannot be read", cause=os.strerror(errno.EACCES), hint=hint)
     if os.path.exists(path):  # noqa: PTH110 - as above
         raise BadModelFile(name, "is not a file", cause="it is a device or a pipe", hint="oss list")
     if path.suffix.lower() == ".gguf" or "/" in name or "\\" in name:

@@ -133,7 +133,7 @@ def open_puller(name: str, *, update: bool, say: Callable[[str], None], rate: "D
         cause = f"{forbidden} forbids the network"
         raise NotDownloaded(name, cause=cause, hint=f"allow the network, then: {request.again}")
 
-    closed = store.closed_for(repository)
+    closed = store.closed_for(repository, has_own=False)
     if closed is not None:
         raise CacheClosed(closed.path, closed.reason, command=closed.command, again=request.again)
 

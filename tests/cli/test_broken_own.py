@@ -59,6 +59,7 @@ def test_a_command_that_needs_it_says_what_is_wrong(broken: tuple[Path, str]) ->
     path, problem = broken
     expected = Result("", f"error: {path} {problem}\nhint: oss rm big\n", 7)
     assert run_oss("run", "-m", "big", "Hi") == expected
+    assert run_oss("run", "big", "Hi") == expected
     assert run_oss("show", "BIG") == expected
 
 

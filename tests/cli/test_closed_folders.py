@@ -99,6 +99,41 @@ def test_a_closed_folder_of_our_own_models(tmp_path: Path) -> None:
     )
 
 
+def test_it_does_not_stand_in_the_way_of_the_cache(path: Path, tmp_path: Path) -> None:
+    own = small_model(tmp_path / "oss-home/models", "mine.gguf")
+    with closed(own.parent):
+        assert run_oss("pull", NAME, "--update").status == 0
+        assert run_oss("rm", NAME, "--yes").status == 0
+
+
+def test_a_file_in_a_closed_folder(tmp_path: Path) -> None:
+    model = small_model(tmp_path / "usb")
+    with closed(model.parent):
+        result = run_oss("run", "-m", str(model), "Hi")
+        imported = run_oss("import", str(model))
+    assert (result.stdout, result.status) == ("", 7)
+    assert result.stderr.startswith(f"error: {model} cannot be read\n  Permission denied\nhint: ")
+    assert imported == result
+
+
+def test_a_manifest_that_cannot_be_read_is_not_replaced(hub: FakeHub, path: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "oss-home/manifest.json"
+    before = manifest.read_text()
+    with closed(manifest):
+        assert run_oss("pull", NAME, "--update").status == 0
+    assert manifest.read_text() == before
+
+
+def test_other_programs_models_that_cannot_be_read(
+    hub: FakeHub, model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home/.lmstudio/models/org").mkdir(parents=True)
+    hub.add_repository(NAME).add("model-Q8_0.gguf", model)
+    with closed(tmp_path / "home/.lmstudio"):
+        assert run_oss("pull", NAME).status == 0
+
+
 def test_a_blob_that_cannot_be_read(path: Path) -> None:
     with closed(path.resolve()):
         assert MODEL in listed()
