@@ -1,6 +1,8 @@
 """`oss chat`: a conversation."""
 
 import sys
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,11 +102,17 @@ def chat(
 
 
 def start_chat(
-    command_line: Settings | None = None, resumed: "Resumed | None" = None, *, verbose: bool = False
+    command_line: Settings | None = None,
+    resumed: "Resumed | None" = None,
+    *,
+    verbose: bool = False,
+    opened: "OpenModels | None" = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Open the model and talk until the user leaves.
 
-    resumed: a conversation to go on with.
+    resumed: a conversation to go on with. opened: models in the place of the one that the settings name; closed at the
+    end. clock: by which thoughts are timed.
     """
     from contextlib import closing
 
@@ -121,10 +129,12 @@ def start_chat(
     console = open_console()
     with (
         _typing_ahead(),
-        closing(_open_models(settings, console, verbose=verbose)) as models,
+        closing(opened or _open_models(settings, console, verbose=verbose)) as models,
         closing(wiring.open_journal(settings)) as journal,
     ):
-        _talk(_begin_chat(settings, models, journal, resumed, console), settings, resumed, console)
+        chat = _begin_chat(settings, models, journal, resumed, console)
+        reader = _open_reader(chat, settings, console)
+        _talk(chat, reader, resumed, console, _printer(chat, settings, reader, console, clock))
 
 
 def _begin_chat(
@@ -150,17 +160,18 @@ def _begin_chat(
     )  # fmt: skip
 
 
-def _talk(chat: "Chat", settings: Settings, resumed: "Resumed | None", console: "Console") -> None:
+def _talk(
+    chat: "Chat", reader: "Reader", resumed: "Resumed | None", console: "Console", open_printer: "OpenPrinter"
+) -> None:
     from oss_cli.repl.loop import ChatLoop
     from oss_cli.terminal.resumed import show_resumed
 
-    reader = _open_reader(chat, settings, console)
     if reader.is_person:
         console.err.dim(f"{chat.session.backend.name} · /help shows the commands, Ctrl-D leaves\n")
         if resumed is not None:
             show_resumed(console, resumed.conversation)
             reader.offer(resumed.unanswered)
-    ChatLoop(chat, reader, console, _printer(chat, settings, reader, console)).run()
+    ChatLoop(chat, reader, console, open_printer).run()
 
 
 def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "OpenModels":
@@ -189,7 +200,9 @@ def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "O
     return wiring.OpenModels(load, wiring.choose_model(settings.model))
 
 
-def _printer(chat: "Chat", settings: Settings, reader: "Reader", console: "Console") -> "OpenPrinter":
+def _printer(
+    chat: "Chat", settings: Settings, reader: "Reader", console: "Console", clock: Callable[[], float]
+) -> "OpenPrinter":
     """Makes the printer of each reply, which follows what the chat and the keys say of reasoning."""
     from oss_cli.terminal.reply import ReplyPrinter
 
@@ -200,7 +213,7 @@ def _printer(chat: "Chat", settings: Settings, reader: "Reader", console: "Conso
 
     def open_printer(begun: str) -> ReplyPrinter:
         return ReplyPrinter(
-            console, begun=begun, markdown=settings.markdown is not False, reasoning=chat.reasoning, poll=poll
+            console, clock, begun=begun, markdown=settings.markdown is not False, reasoning=chat.reasoning, poll=poll
         )
 
     return open_printer

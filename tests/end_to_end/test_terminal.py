@@ -231,7 +231,8 @@ def test_a_conversation_keeps_its_own_instructions(tiny_gpt_oss: Path) -> None:
 
 def test_what_is_typed_while_the_model_loads_waits_with_its_enter(tiny_gpt_oss: Path) -> None:
     with open_terminal("chat", "smollm2-135m", "--temperature", "0", "--max-tokens", "5") as terminal:
-        terminal.watch(0.6)
+        while b"\x1b[?2004h" not in terminal.raw:  # from here on keys wait; the model has not begun to load
+            terminal.watch(0.01)
         terminal.send("Hello!\r")
         terminal.see("tokens/s", timeout_s=60)
         terminal.send("/exit\r")

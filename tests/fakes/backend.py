@@ -1,6 +1,6 @@
 """A backend without a model: its replies are given, and it records what it was asked."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from oss_cli.conversation.events import Event
 from oss_cli.conversation.messages import Message
@@ -13,7 +13,7 @@ class ScriptedBackend:
     name = "scripted"
     sha256 = "5c" * 32
 
-    def __init__(self, *replies: Sequence[Event | BaseException], context_tokens: int = 4096) -> None:
+    def __init__(self, *replies: Iterable[Event | BaseException], context_tokens: int = 4096) -> None:
         self._replies = list(replies)
         self.context_tokens = context_tokens
         self.asked: list[tuple[list[Message], ReplyOptions]] = []
