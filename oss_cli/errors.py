@@ -166,7 +166,7 @@ class ContextFull(DoesNotFit):
             f"with this message it takes {prompt_tokens:,} tokens, and a reply some {reply_tokens:,}\n"
             f"the context holds {context_tokens:,}"
         )
-        hint = "/compact sums the beginning up, /new begins anew; or start with --overflow drop, or compact"
+        hint = "/compact, /set overflow drop, or /new; of oss run: --overflow drop, or compact"
         if not may_shorten:
             hint = "shorten the message, or begin with a longer context: --ctx N"
         super().__init__("the conversation has outgrown the context", cause=cause, hint=hint)

@@ -97,7 +97,7 @@ def chat(
         private=private, reasoning=reasoning, reasoning_budget=reasoning_budget, overflow=overflow,
         markdown="false" if no_markdown else None,
     )  # fmt: skip
-    resumed = wiring.resume(conversation) if conversation is not None or goes_on else None
+    resumed = wiring.resume(conversation, is_last=goes_on)
     start_chat(command_line, resumed, verbose=verbose)
 
 
@@ -170,8 +170,17 @@ def _talk(
         console.err.dim(f"{chat.session.backend.name} · /help shows the commands, Ctrl-D leaves\n")
         if resumed is not None:
             show_resumed(console, resumed.conversation)
+            _tell_of_another_model(chat, resumed, console)
             reader.offer(resumed.unanswered)
     ChatLoop(chat, reader, console, open_printer).run()
+
+
+def _tell_of_another_model(chat: "Chat", resumed: "Resumed", console: "Console") -> None:
+    from oss_cli.terminal.reply import show_notice
+
+    before, now = resumed.model, chat.session.backend.name
+    if before and before != now:
+        show_notice(console, f"{before} is not here under that name: {now} goes on")
 
 
 def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "OpenModels":

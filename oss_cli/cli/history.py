@@ -149,6 +149,7 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", "-f", metavar="json|md", help="Default: by FILE's ending, else json.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
 ) -> None:
     """Write conversations as JSON, which loses nothing, or their current branches as Markdown."""
     from oss_cli import wiring
@@ -164,6 +165,8 @@ def export(
         return
     from oss_cli.toml_file import write_privately
 
+    if output.exists() and not yes:
+        raise BadUsage(f"{output} exists already", hint="another name, or --yes to replace it")
     write_privately(output, text)
     console.err.write(f"{_counted(len(chosen))} {'is' if len(chosen) == 1 else 'are'} in {output}\n")
 

@@ -105,7 +105,7 @@ def run(
     settings = wiring.load_settings(command_line)
     if settings.private:
         wiring.leave_no_trace()
-    resumed = wiring.resume(conversation) if conversation is not None or goes_on else None
+    resumed = wiring.resume(conversation, is_last=goes_on)
     if resumed is not None:
         settings = resumed.fill_in(command_line, settings)
     choice = wiring.choose_model(settings.model)  # before the input is waited for

@@ -12,6 +12,7 @@ from oss_cli.attachments import Attachment
 from oss_cli.backends.base import Backend
 from oss_cli.conversation.habits import Overflow, ReasoningView
 from oss_cli.conversation.tree import Node
+from oss_cli.errors import DoesNotFit
 from oss_cli.session.session import Branch, Session
 
 _MOST_BYTES_OF_A_TOKEN = 16
@@ -67,6 +68,19 @@ class Chat:
     def most_file_bytes(self) -> int:
         """More bytes than this cannot fit the context, whatever they say."""
         return self.session.backend.context_tokens * _MOST_BYTES_OF_A_TOKEN
+
+    def check_room(self, attachments: list[Attachment]) -> None:
+        """Refuse files that cannot fit the context, before anything is read into the model.
+
+        Raises:
+            DoesNotFit: they take more tokens than it has.
+        """
+        backend = self.session.backend
+        tokens = sum(backend.count_text_tokens(one.text) for one in attachments)
+        if tokens >= backend.context_tokens:
+            cause = f"they take {tokens:,} tokens, the context holds {backend.context_tokens:,}"
+            hint = "attach less, or choose a model with a longer context: /model"
+            raise DoesNotFit("the attached files are larger than the context", cause=cause, hint=hint)
 
     def toggle_reasoning(self) -> None:
         """Show reasoning if it is not shown, else fold it."""

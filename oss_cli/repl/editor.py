@@ -50,12 +50,18 @@ def toolbar_state(chat: Chat) -> ToolbarState:
         used, total = 0, 0
     return ToolbarState(
         model=session.backend.name,
-        effort=str(session.options.effort or ""),
+        effort=str(session.options.effort or ("medium" if _thinks(chat) else "")),
         context_tokens=used,
         context_size=total,
         marks=tuple(marks),
         tokens_per_second=usage.tokens_per_second if usage is not None and usage.tokens_per_second else None,
     )
+
+
+def _thinks(chat: Chat) -> bool:
+    """Whether the model has shown that it reasons."""
+    reply = chat.session.last_reply
+    return reply is not None and bool(reply.message.reasoning)
 
 
 def _words(chat: Chat) -> dict[str, Words]:

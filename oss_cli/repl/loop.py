@@ -14,6 +14,7 @@ from oss_cli.repl.registry import Answer, Offer, Outcome, Quit, Send, Stay, SumU
 from oss_cli.session.turn import Turn
 from oss_cli.session.window import compact, make_room
 from oss_cli.terminal.console import Console
+from oss_cli.terminal.conversation import wrapped
 from oss_cli.terminal.errors import show_error
 from oss_cli.terminal.reply import ReplyPrinter, show_cut_off, show_notice
 from oss_cli.terminal.status import StatusLine
@@ -79,7 +80,7 @@ class ChatLoop:
                 return False
             case Stay(text):
                 if text:
-                    self._console.err.write(text + "\n")
+                    self._tell(text)
             case Send(text):
                 self._send(text)
             case Answer(begin):
@@ -87,7 +88,7 @@ class ChatLoop:
             case Offer(question):
                 self._offer(question)
             case SumUp():
-                show_notice(self._console, str(compact(self._chat.session, self._show_summary)))
+                self._tell(str(compact(self._chat.session, self._show_summary)))
         return True
 
     def _read(self, line: str) -> Outcome:
@@ -130,7 +131,7 @@ class ChatLoop:
             content = self._with_files(text)
             with session.in_place_of(replaced):
                 for left_out in make_room(session, content, chat.overflow, self._show_summary):
-                    show_notice(self._console, str(left_out))
+                    self._tell(f"({left_out})")
                 try:
                     self._show(session.ask(content, typed=str(text) if content != text else ""))
                 finally:
@@ -150,7 +151,10 @@ class ChatLoop:
         mentioned = attach_mentions(by_hand, byte_limit=self._chat.most_file_bytes)
         for notice in mentioned.notices:
             show_notice(self._console, notice)
-        return put_before(text, [*self._chat.attached, *mentioned.attachments])
+        attachments = [*self._chat.attached, *mentioned.attachments]
+        if attachments:
+            self._chat.check_room(attachments)
+        return put_before(text, attachments)
 
     def _show(self, asked: AbstractContextManager[Turn]) -> None:
         """Show a turn.
@@ -196,9 +200,14 @@ class ChatLoop:
         if trouble is None or self._has_told_trouble:
             return
         self._has_told_trouble = True
+        show_error(trouble, self._console.err)
+        self._tell("(what is said here from now on is not kept)")
+
+    def _tell(self, text: str) -> None:
+        """Write what a script is told, too; for a person, in lines that fit."""
         if self._reader.is_person:
-            show_error(trouble, self._console.err)
-            show_notice(self._console, "what is said here from now on is not kept")
+            text = "\n".join(wrapped(line, self._chat.columns()) for line in text.split("\n"))
+        self._console.err.write(text + "\n")
 
 
 def _is_command(line: str) -> bool:

@@ -3,6 +3,7 @@
 Knows nothing of tokens and terminals, nor of where its journal keeps things.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -57,7 +58,7 @@ class Session:
             self.conversation.system = system
         self.options = replace(options, goes_on=True, date=self.conversation.date)
         self.last_usage: Usage | None = None
-        """What the last turn cost; None: there was none in this session, or it was stopped."""
+        """What the last turn cost; None: there was none in this session."""
 
     @property
     def system(self) -> str:
@@ -242,6 +243,10 @@ class Session:
         self._add(node)
         return node
 
+    def take_away(self, summary: Node) -> None:
+        """Take a summary that nothing follows out of the conversation, as if it had never been there."""
+        self._drop(summary)
+
     def ask_about(self, nodes: list[Node], request: str, options: ReplyOptions) -> Turn:
         """A turn on some of the nodes that a model is shown, of which nothing is kept."""
         return Turn(self.backend, [*self.told(nodes), user_message(request)], options)
@@ -254,6 +259,9 @@ class Session:
         if begun is not None:
             options = replace(options, begun=BegunReply(begun.message, self._tokens_of(begun)))
         making = Making(self.backend.name, self.backend.sha256, options.effort, options.sampling)
+        if options.sampling.seed is None:  # drawn here, so that a reply that is stopped has one, too
+            options = replace(options, sampling=replace(options.sampling, seed=_fresh_seed()))
+        making = replace(making, seed=options.sampling.seed)
         node = begun or Node(new_id(), parent_id, Message(Role.ASSISTANT), self._clock(), making=making)
 
         def grow(turn: Turn) -> None:
@@ -268,7 +276,7 @@ class Session:
         try:
             yield turn
         finally:
-            self.last_usage = turn.ended.usage if turn.ended is not None else None
+            self.last_usage = _usage(turn)
             reason = turn.ended.reason if turn.ended is not None else StopReason.CANCELLED
             self._end_reply(_grown(node, turn, making, reason), turn, former)
 
@@ -328,7 +336,6 @@ def _grown(node: Node, turn: Turn, making: Making, reason: StopReason | None) ->
     knows_tokens = not goes_on or bool(turn.tokens[: len(turn.tokens) - turn.new_tokens])
     grown = replace(
         making,
-        seed=turn.ended.seed if turn.ended is not None else node.making.seed,
         usage=_together(node.making.usage, _usage(turn)) if goes_on else _usage(turn),
         reason=reason,
         tokens=tuple(turn.tokens) if knows_tokens else (),
@@ -343,6 +350,9 @@ def _usage(turn: Turn) -> Usage:
         prompt_tokens=turn.prompt_tokens,
         reply_tokens=turn.new_tokens,
         reasoning_tokens=turn.reasoning_tokens,
+        context_tokens=turn.context_tokens,
+        first_token_s=turn.first_token_s,
+        prefill_s=turn.first_token_s,
         decode_s=turn.decode_s,
     )
 
@@ -360,3 +370,8 @@ def _together(earlier: Usage, later: Usage) -> Usage:
         decode_s=earlier.decode_s + later.decode_s,
         first_token_s=earlier.first_token_s,
     )
+
+
+def _fresh_seed() -> int:
+    """Any seed but 2**32 - 1, which is llama.cpp's word for one of its own choice."""
+    return secrets.randbelow(2**32 - 1)

@@ -50,6 +50,10 @@ class Turn:
         """How many of those came before a piece of reasoning: nearly all that were reasoning, for a turn that stops."""
         self.decode_s = 0.0
         """From its first new token to its last."""
+        self.first_token_s = 0.0
+        """From the request to its first new token."""
+        self.context_tokens = backend.context_tokens
+        self._asked_at = 0.0
         self._first_token_at = 0.0
         self._untold_tokens = 0
         self.prompt_tokens = 0
@@ -60,6 +64,7 @@ class Turn:
         """The last event; None while the reply is being made, and for good if it was stopped."""
 
     def __iter__(self) -> Generator[Event, None, None]:
+        self._asked_at = time.perf_counter()
         with closing(self._backend.reply(self._messages, self._options)) as events:
             for event in events:
                 self._take(event)
@@ -102,7 +107,9 @@ class Turn:
 
     def _count(self, tokens: tuple[int, ...]) -> None:
         now = time.perf_counter()
-        self._first_token_at = self._first_token_at or now
+        if not self._first_token_at:
+            self._first_token_at = now
+            self.first_token_s = now - self._asked_at
         self.decode_s = now - self._first_token_at
         self.tokens += tokens
         self.new_tokens += len(tokens)

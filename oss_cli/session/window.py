@@ -108,7 +108,7 @@ def compact(session: Session, show: ShowTurn) -> LeftOut:
         raise BadUsage("there is nothing to sum up", cause="nothing has been said yet")
     done = _sum_up(session, show, "")
     if done is None:
-        cause = "the model wrote no whole summary, or the oldest turn leaves no room for one"
+        cause = "the model wrote none that is whole and shorter, or the oldest turn leaves no room for one"
         raise BadUsage("the conversation is not summed up", cause=cause, hint="/set overflow drop, or /new")
     return done
 
@@ -129,8 +129,12 @@ def _sum_up(session: Session, show: ShowTurn, text: str) -> LeftOut | None:
     summary = turn.reply.content.strip()
     if turn.ended is None or turn.ended.reason is not StopReason.END or not summary:
         return None
-    session.put_summary(_HEAD + summary, old[-1][-1])
-    return LeftOut(count, before, _count(session, text), is_summed_up=True)
+    node = session.put_summary(_HEAD + summary, old[-1][-1])
+    after = _count(session, text)
+    if after >= before:  # longer than what it stands for
+        session.take_away(node)
+        return None
+    return LeftOut(count, before, after, is_summed_up=True)
 
 
 def _summary_options(options: ReplyOptions, room: int) -> ReplyOptions:

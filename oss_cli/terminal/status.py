@@ -38,11 +38,19 @@ class StatusLine:
         self._stream.dim(cut_to_cells(visible(text), self._stream.size()[0] - 1))
         self._shown, self._is_visible = now, True
 
+    def show_at_once(self) -> None:
+        """Let the next `update` be shown, however early it comes."""
+        self._begun = self._begun or self._clock() - self._delay_s
+
     def clear(self) -> None:
         """Take the line away; the next `update` begins anew."""
         if self._is_visible:
             self._stream.clear_line()
         self._begun, self._is_visible = 0.0, False
+
+
+_LONG_PROMPT_TOKENS = 512
+"""The engine reads so many at a time, and says nothing in between: on a CPU for seconds."""
 
 
 class LoadStatus:
@@ -78,6 +86,8 @@ class PrefillStatus:
         first_time, first_tokens = self._first = self._first or (now, done_tokens)
         share = f"{done_tokens / total_tokens:.0%}" if total_tokens else ""
         text = f"reading the prompt: {share} of {total_tokens:,} tokens"
+        if total_tokens - done_tokens > _LONG_PROMPT_TOKENS:  # the next progress may be a while in coming
+            self._line.show_at_once()
         if done_tokens > first_tokens and now > first_time:
             left_s = (total_tokens - done_tokens) * (now - first_time) / (done_tokens - first_tokens)
             text += f", {describe_seconds(max(1.0, left_s))} left"

@@ -25,6 +25,12 @@ class Resumed:
     unanswered: str = ""
     """Its last message, if there was no reply to it any more."""
 
+    @property
+    def model(self) -> str:
+        """The one that made its last reply; empty if there is none."""
+        replies = [node.making for node in self.conversation.path() if node.making is not None]
+        return replies[-1].model if replies else ""
+
     def fill_in(self, command_line: Settings, settings: Settings) -> Settings:
         """The settings in force, with instructions, model and effort as they were unless the command line decides."""
         settings = replace(settings, system=command_line.system)
@@ -39,17 +45,21 @@ class Resumed:
         return settings
 
 
-def resume(id_text: str | None) -> Resumed:
-    """A kept conversation by its id or the beginning of it; without one, the last.
+def resume(id_text: str | None, *, is_last: bool) -> Resumed | None:
+    """A kept conversation by its id or the beginning of it, or the last one; None: neither is asked for.
 
     Raises:
-        BadUsage: none is kept yet.
+        BadUsage: both are asked for, or none is kept yet.
         UnknownConversation: none has that id.
         HistoryUnusable: the history cannot be read.
     """
     from oss_cli.conversation.messages import Role
     from oss_cli.wiring.history import open_history
 
+    if id_text is None and not is_last:
+        return None
+    if id_text is not None and is_last:
+        raise BadUsage("two conversations are asked for", cause="the last one, and one by its id", hint="leave out -c")
     history = open_history()
     conversation = history.last() if id_text is None else history.load(id_text)
     if conversation is None:

@@ -34,11 +34,11 @@ def test_another_reply_is_a_branch_and_one_can_go_back_to_the_first(tiny_gpt_oss
     )
     assert result.stdout == "Nice to meet you, Alice.\n" * 2 + "Your name is Alice.\n"
     assert result.stderr == (
-        "› My name is Alice.\n"
+        "› My name is Alice. (1)\n"
         "  Nice to meet you, Alice.  ← 1\n"
         "  Nice to meet you, Alice.  ← 2, here\n"
         "branch 1, which ends with “Nice to meet you, Alice.”\n"
-        "› My name is Alice.\n"
+        "› My name is Alice. (1)\n"
         "  Nice to meet you, Alice.  ← 1, here\n"
         "  Nice to meet you, Alice.  ← 2\n"
     )
@@ -51,7 +51,7 @@ def test_a_message_that_is_taken_back_is_not_told_to_the_model_and_stays_a_branc
         "“My name is Alice.” and what followed it are taken back; /branches shows what is there\n"
         "› My name is Alice.\n"
         "  Nice to meet you, Alice.  ← 1\n"
-        "› What is my name?\n"
+        "› What is my name? (1)\n"
         "  I do not know your name.  ← 2, here\n"
     )
 
@@ -68,7 +68,7 @@ def test_a_reply_that_was_cut_off_goes_on_from_its_last_token(tiny_gpt_oss: Path
     cut = chat(tiny_gpt_oss, "Count to 20.", "/set max_tokens default", "/continue", options=("--max-tokens", "12"))
     first, rest = cut.stdout.split("\n", 1)
     assert whole == first + rest and first and rest, "the same text, broken once by the end of the first reply"
-    assert cut.stderr == "max_tokens = default\n"
+    assert cut.stderr == "max_tokens: as the model has it\n"
 
 
 def test_only_what_was_broken_off_goes_on(tiny_gpt_oss: Path) -> None:
@@ -93,7 +93,7 @@ def test_options_are_set_shown_and_taken_back(tiny_gpt_oss: Path) -> None:
         "top_k = 5\nmax_tokens = 50\noverflow = compact\nreasoning_budget = 7\neffort: high\n"
         "temperature = 0.0\ntop_k = 5\nmax_tokens = 50\nreasoning_budget = 7\noverflow = compact\n"
         "as the model has it: top_p, min_p, repeat_penalty, seed, stop, logit_bias\n"
-        "top_k = default\nreasoning_budget = default\n"
+        "top_k: as the model has it\nreasoning_budget: as the model has it\n"
         "temperature = 0.0\nmax_tokens = 50\noverflow = compact\n"
         "as the model has it: top_p, top_k, min_p, repeat_penalty, seed, stop, logit_bias, reasoning_budget\n"
     )
@@ -149,7 +149,7 @@ def test_a_conversation_that_outgrows_the_context_stops_and_says_so(tiny_gpt_oss
         "error: the conversation has outgrown the context\n"
         "  with this message it takes 153 tokens, and a reply some 40\n"
         "  the context holds 160\n"
-        "hint: /compact sums the beginning up, /new begins anew; or start with --overflow drop, or compact\n"
+        "hint: /compact, /set overflow drop, or /new; of oss run: --overflow drop, or compact\n"
     )
 
 
@@ -158,6 +158,7 @@ def test_the_oldest_turns_are_left_out_if_that_is_wanted(tiny_gpt_oss: Path) -> 
     result = chat(tiny_gpt_oss, "Count to 20.", "Say the word banana.", "/context", options=options)
     assert result.status == 0
     assert result.stdout.endswith("\nbanana\n")
+    assert result.stderr.startswith("(the oldest turn is left out: 153 tokens became ")
     assert "2 earlier messages are summed up or left out; /undo can take that back\n" in result.stderr
 
 
@@ -198,7 +199,7 @@ def test_files_larger_than_the_context_are_refused_with_the_numbers(tiny_gpt_oss
     assert result.stderr == (
         "error: the attached files are larger than the context\n"
         "  they take 301 tokens, the context holds 200\n"
-        "hint: oss chat --ctx N\n"
+        "hint: attach less, or choose a model with a longer context: /model\n"
     )
     Path("b.txt").write_text("word " * 3000, "utf-8")
     result = chat(tiny_gpt_oss, "/file b.txt", options=("--ctx", "200"))

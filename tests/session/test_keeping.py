@@ -2,6 +2,7 @@
 
 from oss_cli.conversation.events import ReasoningDelta, StopReason, TextDelta, TokensSampled
 from oss_cli.conversation.messages import user_message
+from oss_cli.conversation.options import ReplyOptions
 from oss_cli.conversation.tree import Conversation
 from oss_cli.session.session import Session
 from tests.fakes.backend import ScriptedBackend
@@ -46,7 +47,7 @@ def test_a_whole_reply_is_kept_with_its_seed_and_the_reason_of_its_end() -> None
     kept = journal.nodes[str(session.conversation.tip)]
     assert kept == session.last_reply
     assert kept.making is not None
-    assert (kept.making.reason, kept.making.seed, kept.making.sampling) == (StopReason.END, 7, OPTIONS.sampling)
+    assert (kept.making.reason, kept.making.seed, kept.making.sampling) == (StopReason.END, 1, OPTIONS.sampling)
 
 
 def test_a_message_whose_reply_said_nothing_is_taken_back() -> None:
@@ -121,6 +122,19 @@ def test_a_turn_that_is_stopped_in_its_reasoning_counts_it() -> None:
     assert session.last_reply is not None and session.last_reply.making is not None
     usage = session.last_reply.making.usage
     assert (usage.reply_tokens, usage.reasoning_tokens) == (3, 2)
+
+
+def test_a_reply_has_a_seed_of_its_own_also_if_it_is_stopped() -> None:
+    session, backend, _ = session_of([TextDelta("b"), TextDelta("c"), ENDED], [TextDelta("b"), TextDelta("c"), ENDED])
+    session.options = ReplyOptions("2026-11-23")
+    seeds = []
+    for _ in range(2):
+        stop_after(session, "a", TextDelta("b"))
+        assert session.last_reply is not None and session.last_reply.making is not None
+        seeds.append(session.last_reply.making.seed)
+    assert seeds == [options.sampling.seed for _, options in backend.asked]
+    assert None not in seeds and seeds[0] != seeds[1]
+    assert session.options.sampling.seed is None
 
 
 def test_a_conversation_is_as_new_as_the_last_thing_said_in_it() -> None:

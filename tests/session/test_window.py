@@ -49,7 +49,7 @@ def test_stop_says_so_with_the_numbers_and_changes_nothing() -> None:
     assert (error.message, error.cause, error.hint) == (
         "the conversation has outgrown the context",
         "with this message it takes 900 tokens, and a reply some 250\nthe context holds 1,000",
-        "/compact sums the beginning up, /new begins anew; or start with --overflow drop, or compact",
+        "/compact, /set overflow drop, or /new; of oss run: --overflow drop, or compact",
     )
     assert error.exit_code == ExitCode.DOES_NOT_FIT
     assert list(session.conversation.nodes) == before
@@ -133,7 +133,7 @@ def test_a_second_summary_is_made_of_the_first_and_what_came_since() -> None:
 
 
 def test_a_summary_that_does_not_help_is_followed_by_leaving_out() -> None:
-    session, _ = chat_of(4, " ".join(["so"] * 700))
+    session, _ = chat_of(4, " ".join(["so"] * 500))
     done = make_room(session, LONG, Overflow.COMPACT, run)
     assert [one.is_summed_up for one in done] == [True, False], "both are told"
     assert measure(session, LONG).fits
@@ -206,3 +206,10 @@ def test_few_counts_are_enough_to_find_what_to_leave_out() -> None:
     before = backend.counted
     make_room(session, LONG, Overflow.DROP, never)
     assert backend.counted - before < 30
+
+
+def test_a_summary_longer_than_what_it_stands_for_is_not_taken() -> None:
+    session, _ = chat_of(1, " ".join([LONG] * 3))
+    with pytest.raises(BadUsage, match="the conversation is not summed up"):
+        compact(session, run)
+    assert len(session.conversation.nodes) == 2

@@ -103,7 +103,7 @@ LOOKS: list[tuple[OssError, int, str]] = [
         "error: the conversation has outgrown the context\n"
         "  with this message it takes 4,000 tokens, and a reply some 1,024\n"
         "  the context holds 4,096\n"
-        "hint: /compact sums the beginning up, /new begins anew; or start with --overflow drop, or compact\n",
+        "hint: /compact, /set overflow drop, or /new; of oss run: --overflow drop, or compact\n",
     ),
     (
         ContextTooLong(context_tokens=9000, trained_tokens=8192),

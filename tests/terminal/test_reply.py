@@ -121,7 +121,11 @@ def prefill(screen: Screen, *events: Event) -> None:
         printer.show([PrefillProgress(1000, 5000), *events])
 
 
-STATUS = f"{CLEAR}reading the prompt: 20% of 5,000 tokens, 12 s left"
+STATUS = (
+    f"{CLEAR}reading the prompt: 0% of 5,000 tokens"
+    f"{CLEAR}reading the prompt: 10% of 5,000 tokens, 8 s left"
+    f"{CLEAR}reading the prompt: 20% of 5,000 tokens, 12 s left"
+)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,10 @@ def test_what_was_in_the_cache_does_not_count_for_the_time_that_is_left() -> Non
         printer.show([PrefillProgress(4000, 5000)])
         clock.now += 2
         printer.show([PrefillProgress(4100, 5000)])
-    assert screen.texts[1] == f"{CLEAR}reading the prompt: 82% of 5,000 tokens, 18 s left{CLEAR}"
+    assert screen.texts[1] == (
+        f"{CLEAR}reading the prompt: 80% of 5,000 tokens"
+        f"{CLEAR}reading the prompt: 82% of 5,000 tokens, 18 s left{CLEAR}"
+    )
 
 
 def think(printer: ReplyPrinter, clock: Clock, count: int) -> None:

@@ -24,7 +24,8 @@ def show_branches(chat: Chat, argument: str) -> Outcome:
     branches = chat.branches()
     if not branches:
         return Stay("nothing has been said yet")
-    lines = [line for number, branch in enumerate(branches, 1) for line in _draw(number, branch)]
+    numbers = {node.id: number for number, node in enumerate(chat.session.questions, 1)}
+    lines = [line for number, branch in enumerate(branches, 1) for line in _draw(number, branch, numbers)]
     tip = chat.session.conversation.tip
     if not any(branch.leaf.id == tip for branch in branches):
         after = chat.session.conversation.nodes.get(tip) if tip is not None else None
@@ -40,9 +41,14 @@ def _switch(chat: Chat, argument: str) -> Outcome:
     return Stay(f"branch {argument}, which ends with “{quoted(branch.leaf)}”")
 
 
-def _draw(number: int, branch: Branch) -> list[str]:
-    """A branch's own messages, each indented by how deep it lies; the last one with its number."""
-    lines = [f"{_indent(depth)}{_line(node)}" for depth, node in enumerate(branch.path) if depth >= branch.shared]
+def _draw(number: int, branch: Branch, numbers: dict[str, int]) -> list[str]:
+    """A branch's own messages, each indented by how deep it lies; the last one with its number.
+
+    numbers: of the user's messages, as `/edit` counts them.
+    """
+    lines = [
+        f"{_indent(depth)}{_line(node, numbers)}" for depth, node in enumerate(branch.path) if depth >= branch.shared
+    ]
     mark = f"  ← {number}" + (", here" if branch.is_current else "")
     lines[-1] += mark
     return lines
@@ -53,8 +59,9 @@ def _indent(depth: int) -> str:
     return "  " * min(depth // 2, 12)
 
 
-def _line(node: Node) -> str:
+def _line(node: Node, numbers: dict[str, int]) -> str:
     if node.summary_of is not None:
         return f"≡ {quoted(node) or 'earlier turns left out'}"
-    who = "›" if node.message.role is Role.USER else " "
-    return f"{who} {quoted(node)}{' [stopped]' if node.is_partial else ''}"
+    if node.message.role is Role.USER:
+        return f"› {quoted(node)}" + (f" ({numbers[node.id]})" if node.id in numbers else "")
+    return f"  {quoted(node)}{' [stopped]' if node.is_partial else ''}"

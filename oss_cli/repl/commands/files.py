@@ -7,7 +7,7 @@ from pathlib import Path
 from oss_cli.attachments import Attachment, attach_files
 from oss_cli.conversation.archive import write_archive
 from oss_cli.conversation.markdown import write_markdown
-from oss_cli.errors import BadUsage, CannotWrite, DoesNotFit
+from oss_cli.errors import BadUsage, CannotWrite
 from oss_cli.repl.chat import Chat
 from oss_cli.repl.commands.table import REGISTRY
 from oss_cli.repl.registry import Outcome, Stay
@@ -24,7 +24,7 @@ def attach_file(chat: Chat, argument: str) -> Outcome:
     notices: tuple[str, ...] = ()
     if argument:
         attached = attach_files(argument, byte_limit=chat.most_file_bytes)
-        _check_room(chat, [*chat.attached, *attached.attachments])
+        chat.check_room([*chat.attached, *attached.attachments])
         chat.attached += attached.attachments
         notices = attached.notices
     if not chat.attached:
@@ -66,19 +66,6 @@ def save(chat: Chat, argument: str) -> Outcome:
     _write(path, text, replaces=path in chat.saved)
     chat.saved.add(path)
     return Stay(f"saved as {'JSON' if is_json else 'Markdown'}: {path}")
-
-
-def _check_room(chat: Chat, attachments: list[Attachment]) -> None:
-    """Refuse what cannot fit beside the instructions, before anything is read into the model.
-
-    Raises:
-        DoesNotFit: the files take more tokens than the context has.
-    """
-    tokens = sum(_tokens(chat, one) for one in attachments)
-    total = chat.session.backend.context_tokens
-    if tokens >= total:
-        cause = f"they take {tokens:,} tokens, the context holds {total:,}"
-        raise DoesNotFit("the attached files are larger than the context", cause=cause, hint="oss chat --ctx N")
 
 
 def _tokens(chat: Chat, attachment: Attachment) -> int:

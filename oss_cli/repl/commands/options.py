@@ -90,7 +90,7 @@ def set_any(chat: Chat, argument: str) -> Outcome:
         chat.session.options = replace(options, sampling=replace(options.sampling, **{name: None}))
     else:
         chat.session.options = replace(options, sampling=set_option(options.sampling, name, text))
-    return Stay(f"{name} = {text}")
+    return Stay(f"{name}: as the model has it" if text == "default" else f"{name} = {text}")
 
 
 def _name_and_value(text: str) -> tuple[str, str]:
