@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from oss_cli.backends.growing_reply import GrowingReply
 from oss_cli.conversation.events import Event, PrefillProgress, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
-from oss_cli.conversation.options import ReasoningEffort, ReplyOptions, SamplingOptions
+from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
 from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled
 from oss_cli.errors import BadUsage
 from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
@@ -53,6 +53,7 @@ class LocalBackend:
         sampling = options.sampling.over(self._model.sampling)
         if sampling.seed is None:
             sampling = replace(sampling, seed=_fresh_seed())
+        options = self._with_known_tokens(options)
         prompt, opening = self._prompt(messages, options)
         reply = GrowingReply(
             self._format.reader(prompt), sampling.stop or (), reasoning_budget=options.reasoning_budget
@@ -94,7 +95,7 @@ class LocalBackend:
         Raises:
             BadUsage: there is nothing to answer, or the format cannot express these messages.
         """
-        prompt, opening = self._prompt(messages, options)
+        prompt, opening = self._prompt(messages, self._with_known_tokens(options))
         return len(prompt.tokens) + len(opening)
 
     def count_text_tokens(self, text: str) -> int:
@@ -104,6 +105,18 @@ class LocalBackend:
     def close(self) -> None:
         """Unload the model. May be called twice."""
         self._engine.close()
+
+    def _with_known_tokens(self, options: ReplyOptions) -> ReplyOptions:
+        """The options, without the tokens of a begun reply if this model lacks one of them: then its text counts.
+
+        They come from a file that anyone may have written, and llama.cpp ends the process at a token it lacks.
+        """
+        begun = options.begun
+        if begun is None or not begun.tokens:
+            return options
+        if min(begun.tokens) >= 0 and max(begun.tokens) < self._engine.vocabulary_tokens:
+            return options
+        return replace(options, begun=BegunReply(begun.message))
 
     def _prompt(self, messages: Sequence[Message], options: ReplyOptions) -> tuple[Prompt, list[int]]:
         """The prompt for a reply, and the tokens of the reply that is gone on with."""

@@ -89,6 +89,10 @@ class Engine(Protocol):
     """A loaded model."""
 
     @property
+    def vocabulary_tokens(self) -> int:
+        """How many tokens the model knows: their ids are 0 to one less."""
+
+    @property
     def trained_tokens(self) -> int:
         """The longest context the model was trained for."""
 

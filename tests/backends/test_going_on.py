@@ -231,6 +231,17 @@ def test_a_reply_of_another_model_goes_on_from_its_text(
     assert (rest.texts, rest.ended and rest.ended.reason) == (texts, StopReason.END)
 
 
+@pytest.mark.parametrize("unknown", [-1, 9_999_999, 2**63])
+def test_tokens_that_the_model_lacks_are_as_if_none_were_known(open_backend: OpenBackend, unknown: int) -> None:
+    backend = open_backend()
+    shown = Message(Role.ASSISTANT, "ban", reasoning="The user wants the word banana.")
+    begun = options(begun=BegunReply(shown, (11, unknown)))
+    rest = listen(backend.reply(ASKED["a word"], begun))
+    assert (rest.texts, rest.ended and rest.ended.reason) == (("", "", "ana"), StopReason.END)
+    textual = options(begun=BegunReply(shown))
+    assert backend.count_tokens(ASKED["a word"], begun) == backend.count_tokens(ASKED["a word"], textual)
+
+
 def test_a_reply_that_waits_for_a_tool_is_complete(open_backend: OpenBackend) -> None:
     backend = open_backend()
     messages = [user_message("What is the weather in Lisbon?")]

@@ -12,6 +12,7 @@ class ScriptedEngine:
     Half of a prompt was evaluated before; a prompt takes half a second, and a token a tenth.
     """
 
+    vocabulary_tokens = 100
     trained_tokens = 8192
     context_tokens = 4096
     most_tokens = 8192

@@ -49,6 +49,11 @@ class LlamaEngine:
         return self._model
 
     @property
+    def vocabulary_tokens(self) -> int:
+        """How many tokens the model knows: their ids are 0 to one less."""
+        return self.model.vocabulary.size
+
+    @property
     def trained_tokens(self) -> int:
         """The longest context the model was trained for."""
         return self.model.trained_tokens
