@@ -18,7 +18,11 @@ class Backend(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """The most tokens that a conversation, its next reply included, can hold."""
+        """The most tokens that a conversation, its next reply included, can hold.
+
+        Raises:
+            EngineFailed: the backend was closed.
+        """
 
     def reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
         """Events of one reply, ending in `TurnEnded`. Closing the generator early stops the model.
@@ -32,10 +36,15 @@ class Backend(Protocol):
 
         Raises:
             BadUsage: there is nothing to answer, or the format cannot express these messages.
+            EngineFailed: the backend was closed.
         """
 
     def count_text_tokens(self, text: str) -> int:
-        """How many tokens a text takes by itself."""
+        """How many tokens a text takes by itself. From any thread, also while another closes the backend.
+
+        Raises:
+            EngineFailed: the backend was closed.
+        """
 
     def close(self) -> None:
         """Give everything back. May be called twice."""

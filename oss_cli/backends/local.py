@@ -47,8 +47,9 @@ class LocalBackend:
             BadUsage: there is nothing to answer, the format cannot express these messages, or the reply to go on with
                 is complete.
             PromptTooLong: the prompt leaves no room in the context.
-            EngineFailed: the model could not be evaluated.
+            EngineFailed: the model could not be evaluated, or the backend was closed.
         """
+        self._check_open()
         started = time.perf_counter()
         sampling = options.sampling.over(self._model.sampling)
         if sampling.seed is None:
@@ -86,7 +87,11 @@ class LocalBackend:
 
     @property
     def context_tokens(self) -> int:
-        """The most tokens that a conversation, its next reply included, can hold."""
+        """The most tokens that a conversation, its next reply included, can hold.
+
+        Raises:
+            EngineFailed: the backend was closed.
+        """
         return self._engine.most_tokens
 
     def count_tokens(self, messages: Sequence[Message], options: ReplyOptions) -> int:
@@ -94,17 +99,28 @@ class LocalBackend:
 
         Raises:
             BadUsage: there is nothing to answer, or the format cannot express these messages.
+            EngineFailed: the backend was closed.
         """
+        self._check_open()
         prompt, opening = self._prompt(messages, self._with_known_tokens(options))
         return len(prompt.tokens) + len(opening)
 
     def count_text_tokens(self, text: str) -> int:
-        """How many tokens a text takes by itself."""
+        """How many tokens a text takes by itself. From any thread, also while another closes the backend.
+
+        Raises:
+            EngineFailed: the backend was closed.
+        """
+        self._check_open()
         return self._format.count_tokens(text)
 
     def close(self) -> None:
         """Unload the model. May be called twice."""
         self._engine.close()
+
+    def _check_open(self) -> None:
+        """A format keeps what it has counted, so that it might still answer: here nothing does."""
+        _ = self._engine.most_tokens
 
     def _with_known_tokens(self, options: ReplyOptions) -> ReplyOptions:
         """The options, without the tokens of a begun reply if this model lacks one of them: then its text counts.

@@ -98,7 +98,11 @@ class Engine(Protocol):
 
     @property
     def most_tokens(self) -> int:
-        """The most tokens, prompt and reply together, that its context holds or may grow to."""
+        """The most tokens, prompt and reply together, that its context holds or may grow to.
+
+        Raises:
+            EngineFailed: the engine was closed.
+        """
 
     def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
         """Events of one generation, ending in `Ended`. Closing the generator early stops the engine.

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
+from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
 from oss_cli.engine.llama.scheduler import Job, Scheduler
 from oss_cli.errors import BadUsage, ContextTooLong, EngineFailed, PromptTooLong
@@ -44,7 +45,7 @@ class LlamaEngine:
 
     @property
     def model(self) -> LlamaModel:
-        """The loaded model; its vocabulary may be used from any one thread."""
+        """The loaded model; its vocabulary may be used from any thread, and raises EngineFailed once it is closed."""
         assert self._model is not None, "the engine is open"
         return self._model
 
@@ -60,7 +61,17 @@ class LlamaEngine:
 
     @property
     def most_tokens(self) -> int:
-        """The most tokens, prompt and reply together, that its context holds or may grow to."""
+        """The most tokens, prompt and reply together, that its context holds or may grow to.
+
+        Raises:
+            EngineFailed: the engine was closed.
+        """
+        if self._closing:
+            raise unloaded()
+        return self._most_tokens
+
+    @property
+    def _most_tokens(self) -> int:
         return self._plan.context_tokens or self._limit_tokens
 
     @property
@@ -90,7 +101,7 @@ class LlamaEngine:
             EngineFailed: the model could not be evaluated.
         """
         if self._closing or self._thread is None:
-            raise EngineFailed("the model is unloaded", cause="it was closed")
+            raise unloaded()
         if not request.prompt:
             raise BadUsage("the prompt is empty", cause="it has no tokens", hint='oss run "Why is the sky blue?"')
         self._check_length(request)
@@ -145,7 +156,7 @@ class LlamaEngine:
                     return EngineFailed("the model was unloaded while it answered")
 
     def _check_length(self, request: GenerationRequest) -> None:
-        limit = self.most_tokens
+        limit = self._most_tokens
         if len(request.prompt) >= limit:
             raise PromptTooLong(
                 prompt_tokens=len(request.prompt), context_tokens=limit, trained_tokens=self.trained_tokens
@@ -232,7 +243,7 @@ class LlamaEngine:
         )  # fmt: skip
         context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:
-            self._scheduler = Scheduler(context, self._plan.sequences, limit_tokens=self.most_tokens)
+            self._scheduler = Scheduler(context, self._plan.sequences, limit_tokens=self._most_tokens)
         else:
             try:
                 self._scheduler.move_to(context)

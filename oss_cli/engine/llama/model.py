@@ -10,6 +10,7 @@ from oss_cli.conversation.option_text import set_option
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.llama.api import LOG, C, Pointer
 from oss_cli.engine.llama.devices import keep_experts_on_cpu
+from oss_cli.engine.llama.lifetime import Lifetime
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.errors import BadUsage, EngineFailed
 from oss_cli.plan import LoadPlan
@@ -35,17 +36,23 @@ class LlamaModel:
     def __init__(self, pointer: Pointer, path: Path) -> None:
         self.pointer = pointer
         self.path = path
-        self.vocabulary = LlamaVocabulary(C.llama_model_get_vocab(pointer))
+        self._lifetime = Lifetime()
+        self.vocabulary = LlamaVocabulary(C.llama_model_get_vocab(pointer), self._lifetime)
         self.trained_tokens: int = C.llama_model_n_ctx_train(pointer)
         self.architecture = self.metadata("general.architecture") or ""
         self.window = self._window()
 
     def metadata(self, key: str) -> str | None:
-        """A value of the file's header as text; None when it is not there. Arrays cannot be read like this."""
+        """A value of the file's header as text; None when it is not there. Arrays cannot be read like this.
+
+        Raises:
+            EngineFailed: the model was closed.
+        """
         size = 256
         while True:
             buffer = ctypes.create_string_buffer(size)
-            length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
+            with self._lifetime:
+                length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
             if length < 0:
                 return None
             if length < size:
@@ -54,8 +61,13 @@ class LlamaModel:
 
     @property
     def chat_template(self) -> str | None:
-        """The Jinja template that came with the model."""
-        template = C.llama_model_chat_template(self.pointer, None)
+        """The Jinja template that came with the model.
+
+        Raises:
+            EngineFailed: the model was closed.
+        """
+        with self._lifetime:
+            template = C.llama_model_chat_template(self.pointer, None)
         return template.decode("utf-8", "replace") if template else None
 
     def recommended_sampling(self) -> SamplingOptions:
@@ -75,10 +87,12 @@ class LlamaModel:
         return options
 
     def close(self) -> None:
-        """Give the memory back. May be called twice."""
-        if self.pointer is not None:
+        """Give the memory back, once nobody tokenises with it any more. May be called twice."""
+        if self.pointer is None:
+            return
+        if self._lifetime.close():  # else the memory is lost, which is better than a crash
             C.llama_model_free(self.pointer)
-            self.pointer = None
+        self.pointer = None
 
     def _window(self) -> int:
         """How many of the last positions a cut-back must find in the cache; 0: a cache may be cut anywhere.

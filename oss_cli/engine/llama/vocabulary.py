@@ -3,6 +3,7 @@
 import ctypes
 
 from oss_cli.engine.llama.api import C, Pointer
+from oss_cli.engine.llama.lifetime import Lifetime
 from oss_cli.engine.llama.long_text import split_long_text
 from oss_cli.errors import EngineFailed
 
@@ -14,10 +15,16 @@ _VOCAB_TYPE_SPM = 1  # llama.h, enum llama_vocab_type: SentencePiece
 
 
 class LlamaVocabulary:
-    """The tokens of one loaded model."""
+    """The tokens of one loaded model, for any number of threads.
 
-    def __init__(self, pointer: Pointer) -> None:
+    Once the model is closed, whatever is not known yet raises EngineFailed. What is asked for each token is kept, so
+    that a reply pays for the way into C once a token of the vocabulary.
+    """
+
+    def __init__(self, pointer: Pointer, lifetime: Lifetime | None = None) -> None:
+        """lifetime: of the model that the pointer belongs to."""
         self._pointer = pointer
+        self._lifetime = lifetime or Lifetime()
         self.size: int = C.llama_vocab_n_tokens(pointer)
         bos = C.llama_vocab_bos(pointer)
         self.bos: int | None = bos if bos >= 0 else None
@@ -25,6 +32,8 @@ class LlamaVocabulary:
         self.eos: int | None = eos if eos >= 0 else None
         self.adds_bos: bool = bool(C.llama_vocab_get_add_bos(pointer)) and self.bos is not None
         self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
+        self._attributes: dict[int, int] = {}
         self._specials: dict[str, int | None] = {}
         self._prefix: list[int] | None = None
         """On vocabularies that put a space before a text: the tokens of a line feed, which takes the space instead."""
@@ -38,7 +47,7 @@ class LlamaVocabulary:
         parse_special: whether names of control tokens in the text become these tokens. User-defined tokens always do.
 
         Raises:
-            EngineFailed: the text has more tokens than llama.cpp can count.
+            EngineFailed: the text has more tokens than llama.cpp can count, or the model was closed.
         """
         parts = split_long_text(text)
         return [token for part in parts for token in self._tokenize_part(part, parse_special=parse_special)]
@@ -68,21 +77,32 @@ class LlamaVocabulary:
         """
         attributes = C.llama_vocab_get_attr
         wanted = _ATTR_CONTROL | _ATTR_USER_DEFINED
-        tokens = [token for token in range(self.size) if attributes(self._pointer, token) & wanted]
+        with self._lifetime:
+            tokens = [token for token in range(self.size) if attributes(self._pointer, token) & wanted]
         return {self.name(token): token for token in tokens}
 
     def is_special(self, token: int) -> bool:
         """Whether a token is control, user-defined or the one for unknown text."""
-        attributes: int = C.llama_vocab_get_attr(self._pointer, token)
-        return bool(attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED | _ATTR_UNKNOWN))
+        return bool(self._attributes_of(token) & (_ATTR_CONTROL | _ATTR_USER_DEFINED | _ATTR_UNKNOWN))
 
     def is_control(self, token: int) -> bool:
         """Whether a token is of the control type (not user-defined, not text)."""
-        return bool(C.llama_vocab_is_control(self._pointer, token))
+        return bool(self._attributes_of(token) & _ATTR_CONTROL)
 
     def is_end(self, token: int) -> bool:
         """Whether the model ends its reply with this token."""
-        return bool(C.llama_vocab_is_eog(self._pointer, token))
+        is_end = self._ends.get(token)
+        if is_end is None:
+            with self._lifetime:
+                is_end = self._ends[token] = bool(C.llama_vocab_is_eog(self._pointer, token))
+        return is_end
+
+    def _attributes_of(self, token: int) -> int:
+        attributes = self._attributes.get(token)
+        if attributes is None:
+            with self._lifetime:
+                attributes = self._attributes[token] = C.llama_vocab_get_attr(self._pointer, token)
+        return attributes
 
     def _tokenize_part(self, text: str, *, parse_special: bool) -> list[int]:
         data = text.encode("utf-8", "surrogatepass")
@@ -96,19 +116,21 @@ class LlamaVocabulary:
     def _tokenize(self, data: bytes, *, parse_special: bool) -> list[int]:
         capacity = len(data) + 8  # a token is at least one byte; the rest is room for a prefix
         buffer = (ctypes.c_int32 * capacity)()
-        count = C.llama_tokenize(self._pointer, data, len(data), buffer, capacity, False, parse_special)
-        if count < 0 and -count > capacity and count != -(2**31):
-            capacity = -count
-            buffer = (ctypes.c_int32 * capacity)()
+        with self._lifetime:
             count = C.llama_tokenize(self._pointer, data, len(data), buffer, capacity, False, parse_special)
+            if count < 0 and -count > capacity and count != -(2**31):
+                capacity = -count
+                buffer = (ctypes.c_int32 * capacity)()
+                count = C.llama_tokenize(self._pointer, data, len(data), buffer, capacity, False, parse_special)
         if count < 0:
             raise EngineFailed("the text could not be split into tokens", cause=f"it has {len(data):,} bytes")
         return buffer[:count]
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         buffer = ctypes.create_string_buffer(_USUAL_PIECE_BYTES)  # one a call: several threads ask
-        length = C.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, special)
-        if length < 0:
-            buffer = ctypes.create_string_buffer(-length)
+        with self._lifetime:
             length = C.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, special)
+            if length < 0:
+                buffer = ctypes.create_string_buffer(-length)
+                length = C.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, special)
         return buffer.raw[:length]
