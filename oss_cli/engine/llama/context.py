@@ -144,6 +144,10 @@ class LlamaContext:
         """
         return bool(C.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
+    def share(self, source: int, target: int, length: int) -> None:
+        """Let an empty sequence hold the first `length` positions of another as well. Their cells stand there once."""
+        C.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
     def save(self, sequence: int) -> "SavedState | None":
         """All that the cache holds of a sequence; another context of the same model can `restore` it."""
         return self._save(sequence, _EVERYTHING)

@@ -3,6 +3,7 @@
 Owns the model, the context and the scheduler. Knows nothing of messages; takes and returns token ids.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -30,7 +31,7 @@ _CANCEL_WAIT_S = 0.4
 
 
 class LlamaEngine:
-    """A loaded model that answers requests one batch at a time. Make it with `open_engine`."""
+    """A loaded model that answers requests, from any thread, several at a time. Make it with `open_engine`."""
 
     def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
@@ -192,26 +193,36 @@ class LlamaEngine:
 
     def _serve(self) -> bool:
         """Take what has come in and do one step; False: the engine is to close."""
-        is_idle = self._scheduler is None or self._scheduler.is_idle
-        try:
-            job = self._inbox.get(block=is_idle)
-        except Empty:
-            job = None
+        jobs = self._take_jobs()
         if self._closing:
             if self._scheduler is not None:
                 self._scheduler.cancel_all()
             return False
         try:
-            if job is not None:
-                self._scheduler_for(job).submit(job)
+            while jobs:
+                self._scheduler_for(jobs[0]).submit(jobs[0])
+                del jobs[0]
             if self._scheduler is not None and not self._scheduler.is_idle and not self._closing:
                 self._step()
         except BaseException as error:  # raised again by whoever waits for a job
             if self._scheduler is not None:
                 self._scheduler.fail_all(error)
-            if job is not None:
+            for job in jobs:
                 job.events.put(error)
         return True
+
+    def _take_jobs(self) -> list[Job]:
+        """All that have come in, so that those that begin alike are seen together; waits only when there is nothing
+        else to do.
+        """
+        jobs: list[Job] = []
+        is_idle = self._scheduler is None or self._scheduler.is_idle
+        with contextlib.suppress(Empty):
+            while not self._closing:
+                job = self._inbox.get(block=is_idle and not jobs)
+                if job is not None:
+                    jobs.append(job)
+        return jobs
 
     def _step(self) -> None:
         assert self._scheduler is not None and self._context is not None

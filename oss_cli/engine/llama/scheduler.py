@@ -2,7 +2,8 @@
 
 A job is a growing list of tokens (its prompt, then what was sampled or forced); a sequence is what the cache holds of
 it. One step evaluates the difference, a new prompt's and a reply's next token alike, so a cache that was cut back for
-whatever reason only has more to evaluate. Runs on the engine's thread; knows nothing of messages.
+whatever reason only has more to evaluate. What several prompts begin with is evaluated once (`sharing`). Runs on the
+engine's thread; knows nothing of messages.
 """
 
 import time
@@ -12,7 +13,8 @@ from queue import SimpleQueue
 from oss_cli.engine.base import Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
 from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
 from oss_cli.engine.llama.sampling import SamplerChain
-from oss_cli.engine.llama.sequence import Sequence
+from oss_cli.engine.llama.sequence import Sequence, common_length
+from oss_cli.engine.llama.sharing import WORTH_TOKENS, find_beginning
 
 
 class Job:
@@ -28,6 +30,10 @@ class Job:
         """Tokens that come next, whatever the model would say."""
         self.sequence: Sequence | None = None
         self.sampler: SamplerChain | None = None
+        self.share_points: set[int] = set()
+        """Where its prompt is cut, so that others take over the cache as it is there."""
+        self.leader: tuple[Job, int] | None = None
+        """While it waits: who evaluates the beginning of its prompt, and up to where."""
         self.reused_tokens = 0
         self.started = 0.0
         self.first_sampled = 0.0
@@ -63,7 +69,7 @@ class Scheduler:
     def move_to(self, context: LlamaContext) -> None:
         """Go on in another context of the same model, with what the caches hold."""
         running = [_sequence_of(job) for job in self._running]
-        for sequence in [*self._free, *running]:
+        for sequence in [*running, *self._free]:  # those that are needed first: there may not be room for all
             sequence.move_to(context)
         self._context = context
 
@@ -90,13 +96,7 @@ class Scheduler:
         self._drop_cancelled()
         for job in [one for one in self._running if len(one.tokens) > self._context.tokens]:
             self._end(job, EndReason.CONTEXT_FULL)  # a larger context was to come, and did not
-        while self._free and self._waiting:
-            job = self._waiting.popleft()
-            try:
-                self._start(job)
-            except BaseException as error:  # out of memory, say: its caller is told, the others go on
-                self._release(job)
-                job.events.put(error)
+        self._start_waiting()
         planned = self._fill_batch()
         if not planned:
             return
@@ -110,13 +110,45 @@ class Scheduler:
         for job, _, index in planned:
             self._advance(job, index)
 
+    def _start_waiting(self) -> None:
+        for job in list(self._waiting):
+            if not self._free:
+                return
+            if self._has_to_wait(job):
+                continue
+            self._waiting.remove(job)
+            try:
+                self._start(job)
+            except BaseException as error:  # out of memory, say: its caller is told, the others go on
+                self._release(job)
+                job.events.put(error)
+
+    def _has_to_wait(self, job: Job) -> bool:
+        """Whether a running job is about to evaluate what this one begins with: it will stop there for a moment."""
+        if job.leader is not None:
+            leader, length = job.leader
+            if leader.sequence is not None and len(leader.sequence.tokens) < length:
+                return True
+            job.leader = None
+        prompt = job.request.prompt
+        here = find_beginning(prompt, self._free, map(_sequence_of, self._running)).length
+        for other in self._running:
+            length = common_length(other.request.prompt, prompt, limit=len(prompt) - 1)
+            if length - here >= WORTH_TOKENS and len(_sequence_of(other).tokens) < length:
+                other.share_points.add(length)
+                job.leader = other, length
+                return True
+        return False
+
     def _start(self, job: Job) -> None:
         job.started = time.perf_counter()
         prompt = job.request.prompt
-        sequence = max(self._free, key=lambda one: _shared_length(one.tokens, prompt))
-        self._free.remove(sequence)
-        job.sequence = sequence
-        job.reused_tokens = sequence.keep_prefix(prompt)
+        beginning = find_beginning(prompt, self._free, map(_sequence_of, self._running))
+        self._free.remove(beginning.target)
+        job.sequence = beginning.target
+        job.reused_tokens = beginning.take(prompt)
+        if beginning.longest - job.reused_tokens >= WORTH_TOKENS:  # it has come twice, and will come again
+            job.share_points.add(beginning.longest)
         options = job.request.sampling
         size = self._context.model.vocabulary.size
         job.sampler = SamplerChain(options, seed=options.seed or 0, vocabulary_size=size)
@@ -151,15 +183,16 @@ class Scheduler:
     def _next_boundary(self, job: Job) -> int:
         """Up to where a job's tokens may be evaluated in one go: the place of a checkpoint, or the end."""
         sequence = _sequence_of(job)
-        stable = job.request.stable_tokens
-        if stable is not None and len(sequence.tokens) < stable and sequence.wants_checkpoints():
-            return stable
-        return len(job.tokens)
+        points = set(job.share_points)
+        if job.request.stable_tokens is not None and sequence.wants_checkpoints():
+            points.add(job.request.stable_tokens)
+        return min((point for point in points if point > len(sequence.tokens)), default=len(job.tokens))
 
     def _advance(self, job: Job, index: int) -> None:
         sequence = _sequence_of(job)
         if len(sequence.tokens) <= len(job.request.prompt):
-            if len(sequence.tokens) == job.request.stable_tokens and sequence.wants_checkpoints():
+            is_point = len(sequence.tokens) in {job.request.stable_tokens, *job.share_points}
+            if is_point and sequence.wants_checkpoints():
                 sequence.add_checkpoint()
             job.events.put(Prefilled(len(sequence.tokens), len(job.request.prompt)))
         if len(sequence.tokens) == len(job.tokens):
@@ -256,9 +289,3 @@ def _sequence_of(job: Job) -> Sequence:
 
 def _missing_tokens(job: Job) -> int:
     return len(job.tokens) - len(_sequence_of(job).tokens)
-
-
-def _shared_length(first: list[int], second: list[int]) -> int:
-    return next(
-        (index for index, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
-    )

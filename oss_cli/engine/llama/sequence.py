@@ -32,12 +32,45 @@ class Sequence:
         """What the cache holds: token i at position i."""
         self.checkpoints: list[Checkpoint] = []
 
+    def shared_with(self, tokens: list[int]) -> int:
+        """How many leading tokens a prompt and the cache have in common; at least one is left to evaluate."""
+        return common_length(self.tokens, tokens, limit=len(tokens) - 1)
+
+    def reusable(self, tokens: list[int]) -> int:
+        """How many tokens of a prompt `keep_prefix` would leave."""
+        shared = self.shared_with(tokens)
+        if shared == len(self.tokens) or (shared > 0 and self._can_go_on_from(shared)):
+            return shared
+        return self._checkpoint_before(shared)
+
+    def lendable(self, tokens: list[int]) -> int:
+        """How many tokens of a prompt another sequence can take over from here, while this one goes on.
+
+        Windows are taken from checkpoints alone: cells that several sequences share are not given up when their window
+        has passed, and would fill llama.cpp's small cache for the windows.
+        """
+        shared = self.shared_with(tokens)
+        return self._checkpoint_before(shared) if self.wants_checkpoints() else shared
+
+    def take_over(self, source: "Sequence", length: int) -> int:
+        """Hold what another sequence holds of its first tokens; how many tokens are here now: `length`, or none.
+
+        length: what `lendable` gave. Beyond the windows nothing is copied: the cells belong to both from now on.
+        """
+        self.forget()
+        self._context.share(source.number, self.number, length)
+        self.tokens = source.tokens[:length]
+        self.checkpoints = [checkpoint for checkpoint in source.checkpoints if checkpoint.length <= length]
+        if self.wants_checkpoints() and not self._restore(self.checkpoints[-1]):
+            self.forget()
+        return len(self.tokens)
+
     def keep_prefix(self, tokens: list[int]) -> int:
         """Cut the cache back to what it shares with `tokens`; how many tokens are left.
 
         At least one token of `tokens` is left to evaluate: the logits after the last one are wanted.
         """
-        shared = _common_length(self.tokens, tokens, limit=len(tokens) - 1)
+        shared = self.shared_with(tokens)
         if shared < len(self.tokens):
             self.cut(shared)
         return len(self.tokens)
@@ -83,6 +116,10 @@ class Sequence:
         while len(self.checkpoints) > 1 and self._over_budget():
             del self.checkpoints[0]
 
+    def _checkpoint_before(self, length: int) -> int:
+        """The length of the longest checkpoint that is not beyond a length; 0: there is none."""
+        return max((one.length for one in self.checkpoints if one.length <= length), default=0)
+
     def _can_go_on_from(self, length: int) -> bool:
         window = self._context.model.window
         if window == 0:
@@ -103,8 +140,15 @@ class Sequence:
         return len(self.checkpoints) > _MOST_CHECKPOINTS or size > _CHECKPOINT_BUDGET_BYTES
 
 
-def _common_length(first: list[int], second: list[int], *, limit: int) -> int:
-    end = min(len(first), len(second), limit)
-    if first[:end] == second[:end]:  # the usual case of a chat, at C speed
-        return end
-    return next(index for index in range(end) if first[index] != second[index])
+def common_length(first: list[int], second: list[int], *, limit: int) -> int:
+    """How many leading tokens two texts share, up to a limit. Slices are compared at C speed: texts are long."""
+    low, high = 0, max(0, min(len(first), len(second), limit))
+    if first[:high] == second[:high]:  # the usual case of a chat
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
