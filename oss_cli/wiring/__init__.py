@@ -3,7 +3,7 @@
 Imports its rooms inside functions, so that a command loads only what it uses.
 """
 
-from oss_cli.wiring.backend import choose_format, open_backend, plan_load, render_dry
+from oss_cli.wiring.backend import choose_format, open_backend, plan_load, render_dry, suggest_parallel
 from oss_cli.wiring.choice import (
     ModelChoice,
     aliases_that_lead,
@@ -18,6 +18,7 @@ from oss_cli.wiring.choice import (
     remove_alias,
     repository_of,
     set_alias,
+    sha256_of,
     shape_of,
     user_aliases,
 )
@@ -120,7 +121,9 @@ __all__ = [
     "resume",
     "repository_of",
     "set_alias",
+    "sha256_of",
     "shape_of",
+    "suggest_parallel",
     "today",
     "too_large",
     "transfer_options",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from oss_cli.conversation.messages import Message
     from oss_cli.conversation.options import ReplyOptions, SamplingOptions
     from oss_cli.engine.llama.model import LlamaModel
+    from oss_cli.machine.fit import Wishes
     from oss_cli.plan import LoadPlan
     from oss_cli.prompts.base import Prompt, PromptFormat
 
@@ -27,11 +28,13 @@ def open_backend(
     settings: Settings,
     *,
     is_one_shot: bool,
+    sequences: int = 1,
     on_progress: Callable[[float], None] | None = None,
     log: Callable[[str], None] | None = None,
 ) -> "LocalBackend":
     """A model in memory, ready to answer. Blocks while it loads; close it.
 
+    sequences: how many replies can be made at the same time.
     on_progress: gets the share loaded, 0 to 1, on another thread. log: gets llama.cpp's own log.
 
     Raises:
@@ -45,7 +48,7 @@ def open_backend(
     from oss_cli.engine.llama.engine import open_engine
 
     LOG.sink = log
-    plan, sentence = plan_load(choice, settings, is_one_shot=is_one_shot)
+    plan, sentence = plan_load(choice, settings, is_one_shot=is_one_shot, sequences=sequences)
     if log is not None and sentence:
         log(f"{choice.name}: {sentence}\n")
     try:
@@ -59,7 +62,9 @@ def open_backend(
     return LocalBackend(engine, prompt_format, model)
 
 
-def plan_load(choice: ModelChoice, settings: Settings, *, is_one_shot: bool) -> "tuple[LoadPlan, str]":
+def plan_load(
+    choice: ModelChoice, settings: Settings, *, is_one_shot: bool, sequences: int = 1
+) -> "tuple[LoadPlan, str]":
     """How a model is to be loaded here, and one sentence on it; the sentence is empty where its shape is not known.
 
     Raises:
@@ -69,24 +74,14 @@ def plan_load(choice: ModelChoice, settings: Settings, *, is_one_shot: bool) -> 
     from dataclasses import replace
 
     from oss_cli.errors import ContextTooLong
-    from oss_cli.machine.fit import Wishes, fit
+    from oss_cli.machine.fit import fit
     from oss_cli.machine.fit import plan_load as plan_without_shape
     from oss_cli.plan import Verdict
 
     machine = probe()
     note_gpus(machine)
     shape = shape_of(choice)
-    wishes = Wishes(
-        path=choice.path,
-        context_tokens=settings.ctx,
-        gpu_layers=settings.gpu_layers,
-        cpu_moe_layers=settings.cpu_moe,
-        kv_type=settings.kv_type,
-        threads=settings.threads,
-        mmap=not settings.no_mmap,
-        mlock=bool(settings.mlock),
-        is_one_shot=is_one_shot,
-    )
+    wishes = _wishes(choice, settings, is_one_shot=is_one_shot, sequences=sequences)
     if shape is None:
         weights = weights_bytes(choice.path)
         plan = plan_without_shape(
@@ -100,6 +95,7 @@ def plan_load(choice: ModelChoice, settings: Settings, *, is_one_shot: bool) -> 
             kv_type=settings.kv_type or plan.kv_type,
             mmap=wishes.mmap,
             mlock=wishes.mlock,
+            sequences=sequences,
         )
         return plan, ""
     if settings.ctx is not None and settings.ctx > shape.trained_context_tokens:
@@ -109,6 +105,31 @@ def plan_load(choice: ModelChoice, settings: Settings, *, is_one_shot: bool) -> 
     if found.verdict is Verdict.TOO_LARGE and not is_forced:
         raise too_large(choice.name, shape, found, machine)
     return found.plan, found.sentence
+
+
+def suggest_parallel(choice: ModelChoice, settings: Settings) -> int:
+    """How many replies are worth being made at the same time here, by memory and cores. Loads llama.cpp."""
+    from oss_cli.machine.sequences import choose_sequences
+
+    return choose_sequences(shape_of(choice), probe(), _wishes(choice, settings, is_one_shot=False, sequences=1))
+
+
+def _wishes(choice: ModelChoice, settings: Settings, *, is_one_shot: bool, sequences: int) -> "Wishes":
+    """What the settings decide of a load."""
+    from oss_cli.machine.fit import Wishes
+
+    return Wishes(
+        path=choice.path,
+        context_tokens=settings.ctx,
+        gpu_layers=settings.gpu_layers,
+        cpu_moe_layers=settings.cpu_moe,
+        kv_type=settings.kv_type,
+        threads=settings.threads,
+        mmap=not settings.no_mmap,
+        mlock=bool(settings.mlock),
+        sequences=sequences,
+        is_one_shot=is_one_shot,
+    )
 
 
 def render_dry(choice: ModelChoice, messages: "Sequence[Message]", options: "ReplyOptions") -> "Prompt":
