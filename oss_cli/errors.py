@@ -63,6 +63,8 @@ class ExitCode(IntEnum):
     SETTINGS = 9
     REPLY_NOT_VALID = 10
     REPLY_CUT_OFF = 11
+    SOME_FAILED = 12
+    """Of many requests (`oss batch`) not all have an answer; no error of ours: each record says why."""
     # 128 + the signal's number, as shells report it.
     INTERRUPTED = 130
     CLOSED_PIPE = 141

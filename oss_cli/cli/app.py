@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from oss_cli.cli import chat, config, doctor, history, manage, models, pull, run
+from oss_cli.cli import batch, chat, config, doctor, history, manage, models, pull, run
 from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, ClosedPipe, ExitCode, OssError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("chat")(chat.chat)
+app.command("batch")(batch.batch)
 app.command("list")(models.list_models)
 app.command("show")(models.show)
 app.command("pull")(pull.pull)

@@ -80,6 +80,10 @@ class Fields:
         values = _checked(self.take(name, []), list, self.at(name), "a list")
         return tuple(read(value, f"{self.at(name)}[{number}]") for number, value in enumerate(values))
 
+    def rest(self) -> Mapping[str, object]:
+        """What nobody has taken yet."""
+        return self._left
+
     def end(self) -> None:
         """Refuse what nobody has taken."""
         for name in self._left:

