@@ -43,17 +43,11 @@ def run_tiny(path: Path, entries: list[Entry], parallel: int, *, is_ordered: boo
         backend.close()
 
 
-@pytest.mark.parametrize("model", ["tiny_gpt_oss", "smollm2"])
-def test_several_at_once_say_what_each_says_alone(model: str, request: pytest.FixtureRequest) -> None:
-    path = request.getfixturevalue(model)
-    prompts = (
-        [f"Say the word {word}." for word in WORDS]
-        if model == "tiny_gpt_oss"
-        else ["Hi", "What is 2+2?", "Name a colour."]
-    )
-    prompts += ["Count to 12.", "Answer in JSON: city Lisbon, number 42."] if model == "tiny_gpt_oss" else []
-    together = run_tiny(path, entries_of(*prompts), parallel=5)
-    apart = run_tiny(path, entries_of(*prompts), parallel=1)
+def test_several_at_once_say_what_each_says_alone(tiny_gpt_oss: Path) -> None:
+    """On the tiny model, whose choices are clear: a model of 135M may waver by what happens to share its batch."""
+    prompts = [*(f"Say the word {word}." for word in WORDS), "Count to 12.", "Answer in JSON: city Lisbon, number 42."]
+    together = run_tiny(tiny_gpt_oss, entries_of(*prompts), parallel=5)
+    apart = run_tiny(tiny_gpt_oss, entries_of(*prompts), parallel=1)
     assert answers(together) == answers(apart)
     by_id = {one.entry.id: one.reply.reasoning for one in apart if one.reply is not None}
     assert {one.entry.id: one.reply.reasoning for one in together if one.reply is not None} == by_id

@@ -80,6 +80,10 @@ class RecordingEngine:
         return self._engine.trained_tokens
 
     @property
+    def vocabulary_tokens(self) -> int:
+        return self._engine.vocabulary_tokens
+
+    @property
     def most_tokens(self) -> int:
         return self._engine.most_tokens
 
