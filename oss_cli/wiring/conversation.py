@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from oss_cli.conversation.tree import Conversation
     from oss_cli.session.journal import Journal
 
+_OPEN_ANOTHER = "/model NAME"
+
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
@@ -111,24 +113,41 @@ class OpenModels:
         """
         self._load = load
         self._choice = first
-        self.current = load(first)
+        self.current: Backend = load(first)
         """The one that answers."""
 
     def open(self, name: str) -> None:
         """Put another model in the place of the current one, which goes first: two may not fit. If the other cannot be
-        opened, or Ctrl-C stops that, the first one comes back.
+        opened, or Ctrl-C stops that, the first one comes back; if that fails as well, `current` answers with errors.
 
         Raises:
             OssError: it cannot be opened.
+            EngineFailed: nor can the first one any more.
         """
+        from oss_cli.backends.absent import AbsentBackend
+
         choice = choose_model(name)
-        self.current.close()
+        before = self.current
+        self.current = AbsentBackend(cause=f"opening {choice.name} was stopped", hint=_OPEN_ANOTHER)
         try:
+            before.close()
             self.current = self._load(choice)
-        except (OssError, KeyboardInterrupt):
-            self.current = self._load(self._choice)
+        except (OssError, KeyboardInterrupt) as error:
+            self._bring_back(error)
             raise
         self._choice = choice
+
+    def _bring_back(self, failure: OssError | KeyboardInterrupt) -> None:
+        """Load the first one again, after another could not be opened."""
+        from oss_cli.backends.absent import AbsentBackend
+
+        try:
+            self.current = self._load(self._choice)
+        except OssError as error:
+            reasons = [one.message for one in (failure, error) if isinstance(one, OssError)]
+            absent = AbsentBackend(cause="; ".join(reasons), hint=_OPEN_ANOTHER)
+            self.current = absent
+            absent.fail()
 
     def names(self) -> list[str]:
         """Every model that is on this computer."""

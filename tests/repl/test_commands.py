@@ -1,6 +1,8 @@
 """The slash commands, in scripts of turns on the tiny gpt-oss: what they say, and what they do to the conversation."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -268,6 +270,50 @@ def test_a_model_that_cannot_be_opened_leaves_the_first_one_in_force(tiny_gpt_os
         with pytest.raises(OssError):
             models.open(str(bad))
         assert models.current.name == HERE
+        assert models.current.count_text_tokens("banana") > 0
+    finally:
+        models.close()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_where_no_model_is_left_everything_says_so_until_one_is_opened(
+    tiny_gpt_oss: Path, smollm2: Path, tmp_path: Path, is_stopped: bool
+) -> None:
+    from oss_cli.backends.base import Backend
+    from oss_cli.conversation.messages import user_message
+    from oss_cli.conversation.options import ReplyOptions
+    from oss_cli.errors import EngineFailed, OssError
+    from oss_cli.settings import Settings
+    from oss_cli.wiring import ModelChoice, OpenModels, choose_model, open_backend
+
+    here, bad = tmp_path / "here.gguf", tmp_path / "bad.gguf"
+    shutil.copy(tiny_gpt_oss, here)
+    bad.write_bytes(b"GGUF" + b"\x00" * 64)
+    loads: list[str] = []
+
+    def load(choice: ModelChoice) -> Backend:
+        loads.append(choice.name)
+        if is_stopped and len(loads) in (2, 3):  # Ctrl-C twice
+            raise KeyboardInterrupt
+        return open_backend(choice, Settings(), is_one_shot=False)
+
+    models = OpenModels(load, choose_model(str(here)))
+    try:
+        here.unlink()
+        with pytest.raises(KeyboardInterrupt if is_stopped else EngineFailed):
+            models.open(str(bad))
+        asked, options = [user_message("hi")], ReplyOptions("2026-11-23")
+        uses: list[Callable[[], object]] = [
+            lambda: models.current.count_text_tokens("banana"),
+            lambda: models.current.count_tokens(asked, options),
+            lambda: models.current.context_tokens,
+            lambda: list(models.current.reply(asked, options)),
+        ]
+        for use in uses:
+            with pytest.raises(OssError) as caught:
+                use()
+            assert (caught.value.message, caught.value.hint) == ("no model is loaded", "/model NAME")
+        models.open(str(smollm2))
         assert models.current.count_text_tokens("banana") > 0
     finally:
         models.close()
