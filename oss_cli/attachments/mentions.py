@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def find_mentions(text: str) -> Mentions:
         elif notice := _notice(names[-1]):
             notices[notice] = None
     return Mentions(tuple(files.values()), tuple(notices))
+
+
+def without_mentions_of(text: str, others: Iterable[str]) -> str:
+    """The text in which what is mentioned in other texts too is no mention: its `@` is left out."""
+    mentioned = {_name(match) for other in others for match in _MENTION.finditer(other)}
+    return _MENTION.sub(lambda match: match[0][1:] if _name(match) in mentioned else match[0], text)
+
+
+def _name(match: re.Match[str]) -> str:
+    quoted, bare = match.groups()
+    return quoted or bare.rstrip(_AFTER_A_NAME)
 
 
 def _without_what_follows(word: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_cli.attachments import Attachment, attach_mentions, find_mentions
+from oss_cli.attachments import Attachment, attach_mentions, find_mentions, without_mentions_of
 from oss_cli.errors import BadUsage, DoesNotFit
 
 
@@ -73,3 +73,9 @@ def test_a_mention_that_cannot_be_attached_is_an_error() -> None:
 @given(st.text(alphabet='@a."/~ \0\n'))
 def test_any_text_can_be_searched(text: str) -> None:
     find_mentions(text)
+
+
+def test_what_other_texts_mention_is_no_mention() -> None:
+    text = 'Read @a.md, (@b.md) and @"c d.md", not me@home'
+    assert without_mentions_of(text, ["see @a.md!", '@"c d.md"']) == 'Read a.md, (@b.md) and "c d.md", not me@home'
+    assert without_mentions_of(text, ["see a.md"]) == text

@@ -133,6 +133,32 @@ def test_the_users_editor_gets_the_whole_text_and_gives_it_back(mode: str, tmp_p
     assert Path("modes").read_text("utf-8") == "600\n700\n"
 
 
+def test_pastes_stay_folded_in_the_users_editor_and_a_changed_one_is_not_typed_by_hand(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsed -i "s/^Read/Study/; s/the table/all/" "$1"\n', "utf-8")
+    editor.chmod(0o700)
+    log, command = PASTED + "see @secret.txt\n", "/clear the table\n" + PASTED + "@secret.txt"
+    with prompt(VISUAL=str(editor)) as terminal:
+        terminal.send("Read " + paste(log.replace("\n", "\r")) + "and @mine.txt\x18\x05")
+        terminal.see("› Study [pasted: 121 lines")
+        terminal.send("\r")
+        terminal.see("got 1")
+        terminal.send(paste(command.replace("\n", "\r")) + "\x18\x05")
+        terminal.see("line 119")
+        terminal.send("\r")
+        terminal.see("got 2")
+        terminal.send(paste(log.replace("\n", "\r")) + "\x18\x05")
+        terminal.see("› [pasted: 121 lines")
+        terminal.send("\r")
+        terminal.see("got 3")
+    changed = command.replace("the table", "all")
+    assert [json.loads(line) for line in Path("messages.jsonl").read_text("utf-8").splitlines()] == [
+        [f"Study {log}and @mine.txt", "Study and @mine.txt", False],
+        [changed, changed.replace("@secret", "secret"), True],
+        [log, "", True],
+    ]
+
+
 def test_an_editor_that_cannot_be_started_says_so_and_the_text_stays() -> None:
     with prompt(VISUAL="/nowhere/edit") as terminal:
         terminal.send("kept\x18\x05")

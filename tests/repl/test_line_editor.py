@@ -1,5 +1,7 @@
 """The prompt without a terminal: keys in, messages out."""
 
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
-from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from oss_cli.repl.editor_options import EditorOptions
@@ -17,6 +19,7 @@ from oss_cli.repl.prompt import LineEditor
 from oss_cli.repl.prompt.completion import ContextCompleter
 from oss_cli.repl.prompt.letters import last_letter_length
 from oss_cli.repl.prompt.message_history import MessageHistory
+from oss_cli.repl.prompt.not_typed import NotTyped
 from oss_cli.repl.prompt.pastes import Pastes
 from oss_cli.repl.reader import Typed
 
@@ -121,17 +124,19 @@ def test_a_letter_that_stands_for_a_paste_can_be_pasted_itself() -> None:
 
 def test_a_long_paste_stands_whole_in_the_history(tmp_path: Path) -> None:
     pastes = Pastes()
-    history = MessageHistory(tmp_path / "new" / "history", pastes)
+    history = MessageHistory(tmp_path / "new" / "history", pastes, NotTyped())
     message = f"Explain {pastes.fold(LONG, '')}"
     history.append_string(message)
     history.append_string(message)
-    assert list(MessageHistory(tmp_path / "new" / "history", Pastes()).load_history_strings()) == [f"Explain {LONG}"]
+    assert list(MessageHistory(tmp_path / "new" / "history", Pastes(), NotTyped()).load_history_strings()) == [
+        f"Explain {LONG}"
+    ]
 
 
 def test_a_history_that_cannot_be_written_or_read_is_let_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     for file in (tmp_path / "file" / "history", tmp_path):
-        history = MessageHistory(file, Pastes())
+        history = MessageHistory(file, Pastes(), NotTyped())
         history.append_string("kept in memory")
         assert history.get_strings() == ["kept in memory"]
         assert list(history.load_history_strings()) == []
@@ -185,3 +190,116 @@ def test_a_letter_is_what_people_see(letter: str, length: int) -> None:
     assert last_letter_length(letter) == length
     assert last_letter_length("ab" + letter) == max(length, 1)
     assert last_letter_length("🇫🇷🇫🇷" + letter) == (length or 2)
+
+
+LOG = "log line\n" * 30 + "see @secret.txt\n"
+COMMAND = "/clear the table\n" + "log line\n" * 30
+UP = "\x1b[A"
+
+
+class Prompt:
+    """One editor, message by message."""
+
+    def __init__(self, pipe: PipeInput, history: Path | None = None) -> None:
+        self.editor = LineEditor(history, {"/exit": "Leave."})
+        self._pipe = pipe
+
+    def send(self, *keys: str) -> tuple[str, str, bool]:
+        """Press keys and Enter; what was sent, the part that was typed by hand, whether it is surely a message."""
+        self._pipe.send_text("".join(keys) + "\r")
+        typed = self.editor.read()
+        return str(typed), typed.by_hand, typed.is_quoted
+
+    def send_again(self, text: str, change: str = "") -> tuple[str, str, bool]:
+        """Let the editor offer a text; when it stands there, press more keys and Enter."""
+        self.editor.offer(text)
+        typist = threading.Thread(target=self._press, args=(f"{change}\r",))  # keys that wait would take its place
+        typist.start()
+        typed = self.editor.read()
+        typist.join()
+        return str(typed), typed.by_hand, typed.is_quoted
+
+    def look_back(self, *keys: str) -> tuple[str, str, bool]:
+        """Press keys once the history is there, and Enter."""
+        return self.send_again("", "".join(keys))
+
+    def _press(self, keys: str) -> None:
+        """Press keys once the prompt is there with its history."""
+        session = self.editor._session
+        while not session.app.is_running:
+            time.sleep(0.01)
+        while (loading := session.default_buffer._load_history_task) is None or not loading.done():
+            time.sleep(0.01)
+        self._pipe.send_text(keys)
+
+
+@pytest.fixture
+def prompt() -> Iterator[Prompt]:
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        yield Prompt(pipe)
+
+
+def test_an_earlier_message_is_offered_with_its_pastes_folded(prompt: Prompt) -> None:
+    prompt.send("Read ", paste(LOG), "and @mine.txt")
+    prompt.send(paste(COMMAND))
+    prompt.send("something else")
+    assert prompt.send_again(f"Read {LOG}and @mine.txt") == (
+        f"Read {LOG}and @mine.txt",
+        "Read and @mine.txt",
+        False,
+    )
+    assert prompt.send_again(COMMAND, "now") == (COMMAND + "now", "now", True)
+
+
+def test_a_message_in_quotes_is_offered_in_quotes_though_a_command_was_the_same(prompt: Prompt) -> None:
+    prompt.send('"""\r/clear\r"""')
+    prompt.send("/clear")
+    assert prompt.send_again("/clear")[2]
+
+
+def test_the_text_of_another_chat_is_a_message_and_its_mentions_attach_nothing(prompt: Prompt) -> None:
+    assert prompt.send_again("/clear and @secret.txt") == ("/clear and @secret.txt", "/clear and secret.txt", True)
+    assert prompt.send_again("/clear and @secret.txt", " @mine.txt") == (
+        "/clear and @secret.txt @mine.txt",
+        "/clear and secret.txt @mine.txt",
+        True,
+    )
+    assert prompt.send("@secret.txt by hand") == ("@secret.txt by hand", "@secret.txt by hand", False)
+    assert prompt.look_back(UP, UP, "!") == (
+        "/clear and @secret.txt @mine.txt!",
+        "/clear and secret.txt @mine.txt!",
+        True,
+    )
+
+
+def test_an_offered_text_that_is_replaced_can_be_a_command(prompt: Prompt) -> None:
+    assert prompt.send_again("/clear and @secret.txt", "\x01\x0b/exit") == ("/exit", "/exit", False)
+
+
+def test_a_paste_that_the_history_brings_back_is_not_typed_by_hand(tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        first = Prompt(pipe, history)
+        first.send("Read ", paste(LOG), "and @mine.txt")
+        first.send(paste(COMMAND))
+        assert first.look_back(UP) == (COMMAND, COMMAND, True)
+    expected = LOG.replace("@secret", "secret")
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        later = Prompt(pipe, history)
+        assert later.look_back("\x12Read", "\r") == (f"Read {LOG}and @mine.txt", f"Read {expected}and @mine.txt", False)
+        assert later.look_back("\x12clear the", "\r") == (COMMAND, COMMAND, True)
+
+
+def test_a_message_typed_by_hand_and_brought_back_is_typed_by_hand(prompt: Prompt) -> None:
+    prompt.send("Read @mine.txt")
+    assert prompt.look_back(UP) == ("Read @mine.txt", "Read @mine.txt", False)
+    assert prompt.send_again("Read @mine.txt") == ("Read @mine.txt", "Read @mine.txt", False)
+
+
+def test_only_what_looks_like_ours_in_the_history_says_what_was_pasted(tmp_path: Path) -> None:
+    (tmp_path / "history").write_bytes(b"\n# 2026 pasted 0-5,x-9,7,\n+a @b \xff\n+c\n\n# 2026\n+plain\r\n")
+    not_typed = NotTyped()
+    history = MessageHistory(tmp_path / "history", Pastes(), not_typed)
+    assert list(history.load_history_strings()) == ["plain\r", "a @b \ufffd\nc"]
+    not_typed.look_at("a @b \ufffd\nc")
+    assert not_typed.here == ()

@@ -15,6 +15,7 @@ from prompt_toolkit.validation import ValidationError
 from oss_cli.errors import BadUsage
 from oss_cli.repl.block import is_open
 from oss_cli.repl.prompt.letters import last_letter_length
+from oss_cli.repl.prompt.not_typed import NotTyped
 from oss_cli.repl.prompt.own_editor import edit, message_file, read_back
 from oss_cli.repl.prompt.pastes import Pastes
 
@@ -28,6 +29,7 @@ class Actions:
     """What the keys need."""
 
     pastes: Pastes
+    not_typed: NotTyped
     on_reasoning: Callable[[], None] | None
 
 
@@ -36,7 +38,7 @@ def bind_keys(actions: Actions) -> KeyBindings:
     bindings = KeyBindings()
     _bind_enter(bindings)
     _bind_pastes(bindings, actions.pastes)
-    _bind_own_editor(bindings, actions.pastes)
+    _bind_own_editor(bindings, actions)
     if actions.on_reasoning is not None:
         _bind_reasoning(bindings, actions.on_reasoning)
     return bindings
@@ -85,16 +87,17 @@ def _bind_pastes(bindings: KeyBindings, pastes: Pastes) -> None:
             buffer.delete_before_cursor(last_letter_length(buffer.document.text_before_cursor))
 
 
-def _bind_own_editor(bindings: KeyBindings, pastes: Pastes) -> None:
+def _bind_own_editor(bindings: KeyBindings, actions: Actions) -> None:
     @bindings.add("c-x", "c-e", filter=_IN_MESSAGE)
     @bindings.add("v", filter=_IN_MESSAGE & vi_navigation_mode)
     def _open_editor(event: KeyPressEvent) -> None:
-        event.app.create_background_task(_edit(event.current_buffer, pastes))
+        event.app.create_background_task(_edit(event.current_buffer, actions))
 
 
-async def _edit(buffer: Buffer, pastes: Pastes) -> None:
+async def _edit(buffer: Buffer, actions: Actions) -> None:
     """Let the user's editor change the message; what it leaves stands at the prompt, to be sent."""
-    before = pastes.unfold(buffer.text)
+    folded = buffer.text
+    before = actions.pastes.unfold(folded)
     with message_file(before) as path:
         try:
             await run_in_terminal(lambda: edit(path), in_executor=True)
@@ -102,9 +105,13 @@ async def _edit(buffer: Buffer, pastes: Pastes) -> None:
         except BadUsage as error:
             buffer.validation_error = ValidationError(message=error.message)
             return
-    if text != before:  # else the pastes may stay folded
-        buffer.text = text
-        buffer.cursor_position = len(text)
+    if text == before.removesuffix("\n"):
+        return
+    text, changed = actions.pastes.fold_again(text, folded)
+    for paste in changed:
+        actions.not_typed.add(paste)
+    buffer.text = text
+    buffer.cursor_position = len(text)
 
 
 def _bind_reasoning(bindings: KeyBindings, on_reasoning: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from oss_cli.repl.prompt.completion import ContextCompleter
 from oss_cli.repl.prompt.keys import Actions, bind_keys
 from oss_cli.repl.prompt.mention_costs import MentionCosts
 from oss_cli.repl.prompt.message_history import MessageHistory
+from oss_cli.repl.prompt.not_typed import NotTyped
 from oss_cli.repl.prompt.pastes import PasteLabels, Pastes
 from oss_cli.repl.prompt.plain_lines import read_plain_lines
 from oss_cli.repl.prompt.typing_ahead import bracket_pastes, flush_lone_escape, has_typed_ahead, poll_keys
@@ -39,6 +40,9 @@ _STYLE = {
 }
 _VI_ESCAPE_S = 0.3  # how long Escape waits for an Enter; as long as it takes until vi's mode changes
 
+_Sent = tuple[str, tuple[str, ...]]
+"""What was in the buffer, and what of it nobody had typed."""
+
 
 class LineEditor:
     """A person at a terminal; on a dumb one, plain lines."""
@@ -51,12 +55,15 @@ class LineEditor:
         """history_file: None leaves no trace on the disk; commands: each with its `/`, and one line of what it does."""
         self._options = options or EditorOptions()
         self._pastes = Pastes()
+        self._not_typed = NotTyped()
         self._completer = ContextCompleter(commands, self._options.words)
         self._session = self._open_session(history_file)
         self._is_ascii = not _can_write(_OWN_LETTERS, self._session.output.encoding())
+        self._session.default_buffer.on_text_changed += lambda buffer: self._not_typed.look_at(buffer.text)
         self._costs = self._watch_costs()
-        self._offered = ""
-        self._sent = ("", "")
+        self._offered: _Sent = ("", ())
+        self._sent: dict[str, _Sent] = {}
+        """What was in the buffer for each message of this chat."""
 
     def read(self) -> Typed:
         """The next message or command; Enter sends, Alt-Enter or Ctrl-J begins a new line.
@@ -67,10 +74,11 @@ class LineEditor:
         """
         if is_dumb_terminal():
             return read_plain_lines()
-        offered, self._offered = self._offered, ""
+        (offered, not_typed), self._offered = self._offered, ("", ())
         self.watch_keys()
         if offered and has_typed_ahead(self._session.input):  # it would be glued to it; Up brings it back
-            offered = ""
+            offered, not_typed = "", ()
+        self._not_typed.begin(not_typed)
         try:
             raw = self._session.prompt(
                 FormattedText([("bold", self._ascii("› ", "> "))]), default=offered, pre_run=self._begin
@@ -78,13 +86,17 @@ class LineEditor:
         finally:
             bracket_pastes(self._session.output)
         typed = self._typed(raw)
-        self._sent = (typed, raw)
+        here = self._not_typed.here
+        if typed not in self._sent or raw != typed or here:  # a command of the same words was no message in quotes
+            self._sent[typed] = raw, here
         return typed
 
     def offer(self, text: str) -> None:
-        """Let the next `read` begin with this text; the message that was sent last comes back as it was typed."""
-        sent, raw = self._sent
-        self._offered = raw if text and text == sent else text
+        """Let the next `read` begin with this text; a message that was sent here comes back as it was typed.
+
+        Any other comes from elsewhere, and is not typed by hand: unchanged, it is a message without files.
+        """
+        self._offered = self._sent.get(text, (text, (text,))) if text else ("", ())
 
     def watch_keys(self) -> Iterable[str]:
         """The keys pressed since the last time that mean something while a reply comes: `c-o`, for the reasoning.
@@ -97,7 +109,7 @@ class LineEditor:
     def _open_session(self, history_file: Path | None) -> "PromptSession[str]":
         is_vi = self._options.editing_mode == "vi"
         session: PromptSession[str] = PromptSession(
-            history=MessageHistory(history_file, self._pastes),
+            history=MessageHistory(history_file, self._pastes, self._not_typed),
             completer=self._completer,
             complete_in_thread=True,
             # Room for the menu is made only where something may be offered.
@@ -106,7 +118,7 @@ class LineEditor:
             search_ignore_case=True,
             editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
             cursor=ModalCursorShapeConfig() if is_vi else None,
-            key_bindings=bind_keys(Actions(self._pastes, self._options.on_reasoning)),
+            key_bindings=bind_keys(Actions(self._pastes, self._not_typed, self._options.on_reasoning)),
             input_processors=[PasteLabels(self._pastes)],
             bottom_toolbar=self._toolbar if self._options.toolbar or self._options.count_tokens else None,
             style=Style.from_dict(_STYLE),
@@ -125,15 +137,18 @@ class LineEditor:
     def _typed(self, raw: str) -> Typed:
         """The text of a message, its pastes unfolded; letters that the terminal could not make known are lost."""
         text = self._pastes.unfold(without_quotes(raw)).encode("utf-8", "replace").decode()
-        return Typed.of(text, by_hand=self._pastes.leave_out(raw), is_quoted=is_block(raw) or self._pastes.begins(raw))
+        is_quoted = is_block(raw) or self._pastes.begins(raw) or self._not_typed.begins(raw)
+        return Typed.of(text, by_hand=self._by_hand(raw), is_quoted=is_quoted)
+
+    def _by_hand(self, raw: str) -> str:
+        """What a person typed of the text in the buffer."""
+        return self._not_typed.by_hand(self._pastes.leave_out(raw))
 
     def _watch_costs(self) -> MentionCosts | None:
         if self._options.count_tokens is None:
             return None
         costs = MentionCosts(self._options.count_tokens, self._session.app.invalidate, about=self._ascii("≈", "~"))
-        self._session.default_buffer.on_text_changed += lambda buffer: costs.look_at(
-            self._pastes.leave_out(buffer.text)
-        )
+        self._session.default_buffer.on_text_changed += lambda buffer: costs.look_at(self._by_hand(buffer.text))
         return costs
 
     def _toolbar(self) -> FormattedText | None:

@@ -41,6 +41,29 @@ class Pastes:
         """The whole text."""
         return "".join(self._texts.get(letter, letter) for letter in text) if self._are_in(text) else text
 
+    def texts_in(self, text: str) -> tuple[str, ...]:
+        """The pastes that stand in it, whole, in order."""
+        return tuple(self._texts[letter] for letter in text if letter in self._texts)
+
+    def fold_again(self, text: str, folded: str) -> tuple[str, tuple[str, ...]]:
+        """A text that had pastes in it, with those folded that are still whole; and the others, which were changed.
+
+        Args:
+            text: changed by an editor, which may have taken a line feed from its end.
+            folded: what it was before, as it was in the buffer.
+        """
+        rest, done, changed = text + "\n", "", []
+        for letter in folded:
+            paste = self._texts.get(letter)
+            if paste is None:
+                continue
+            before, found, after = rest.partition(paste)
+            if found:
+                done, rest = done + before + letter, after
+            else:
+                changed.append(paste)
+        return done + rest.removesuffix("\n"), tuple(changed)
+
     def leave_out(self, text: str) -> str:
         """What stands around the pastes."""
         return "".join(letter for letter in text if letter not in self._texts) if self._are_in(text) else text
