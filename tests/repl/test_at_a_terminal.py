@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -100,9 +101,10 @@ def test_a_private_chat_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\necho "$1" > seen\necho secret more > "$1"; echo x > "$1~"\n', "utf-8")
     editor.chmod(0o700)
-    temporary = tmp_path / "temporary"
+    temporary, memory = tmp_path / "temporary", tmp_path / "memory"
     temporary.mkdir()
-    with prompt(EDITOR=str(editor), VISUAL="", TMPDIR=str(temporary)) as terminal:
+    memory.mkdir()
+    with prompt(EDITOR=str(editor), VISUAL="", TMPDIR=str(temporary), XDG_RUNTIME_DIR=str(memory)) as terminal:
         terminal.send("secret\r")
         terminal.see("got 1")
         terminal.send("secret\x18\x05")
@@ -111,9 +113,30 @@ def test_a_private_chat_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
         terminal.see("got 2")
     assert messages() == ["secret", "secret more"]
     Path("messages.jsonl").unlink()
-    assert Path("seen").read_text("utf-8").startswith(str(temporary))
+    assert Path("seen").read_text("utf-8").startswith(str(memory))
     holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
     assert holding == [editor]
+    assert [*temporary.iterdir(), *memory.iterdir()] == []
+
+
+def test_a_private_message_is_in_memory_alone_when_the_chat_is_killed_in_the_editor(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "it is in $1"\nexec sleep 60\n', "utf-8")
+    editor.chmod(0o700)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with TemporaryDirectory(dir="/dev/shm") as memory:
+        with open_program(
+            str(PROGRAM), "{}", VISUAL=str(editor), TMPDIR=str(temporary), XDG_RUNTIME_DIR=memory
+        ) as terminal:
+            terminal.see("›")
+            terminal.send("very private\x18\x05")
+            terminal.see(f"it is in {memory}")
+            terminal.child.kill()
+            terminal.wait()
+        assert [path.name for path in Path(memory).rglob("*.md")] == ["message.md"]
+    holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"very private" in path.read_bytes()]
+    assert holding == []
     assert list(temporary.iterdir()) == []
 
 

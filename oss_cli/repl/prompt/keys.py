@@ -16,7 +16,7 @@ from oss_cli.errors import BadUsage
 from oss_cli.repl.block import is_open
 from oss_cli.repl.prompt.letters import last_letter_length
 from oss_cli.repl.prompt.not_typed import NotTyped
-from oss_cli.repl.prompt.own_editor import edit, message_file, read_back
+from oss_cli.repl.prompt.own_editor import edit, find_memory, first_writable, message_file, read_back
 from oss_cli.repl.prompt.pastes import Pastes
 
 _IN_MESSAGE = has_focus(DEFAULT_BUFFER)  # else a search is being typed
@@ -31,6 +31,8 @@ class Actions:
     pastes: Pastes
     not_typed: NotTyped
     on_reasoning: Callable[[], None] | None
+    is_private: bool
+    """Whether nothing that is typed may come to the disk."""
 
 
 def bind_keys(actions: Actions) -> KeyBindings:
@@ -98,13 +100,13 @@ async def _edit(buffer: Buffer, actions: Actions) -> None:
     """Let the user's editor change the message; what it leaves stands at the prompt, to be sent."""
     folded = buffer.text
     before = actions.pastes.unfold(folded)
-    with message_file(before) as path:
-        try:
+    try:
+        with message_file(before, first_writable(find_memory()) if actions.is_private else None) as path:
             await run_in_terminal(lambda: edit(path), in_executor=True)
             text = read_back(path)
-        except BadUsage as error:
-            buffer.validation_error = ValidationError(message=error.message)
-            return
+    except BadUsage as error:
+        buffer.validation_error = ValidationError(message=error.message)
+        return
     if text == before.removesuffix("\n"):
         return
     text, changed = actions.pastes.fold_again(text, folded)

@@ -118,7 +118,9 @@ class LineEditor:
             search_ignore_case=True,
             editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
             cursor=ModalCursorShapeConfig() if is_vi else None,
-            key_bindings=bind_keys(Actions(self._pastes, self._not_typed, self._options.on_reasoning)),
+            key_bindings=bind_keys(
+                Actions(self._pastes, self._not_typed, self._options.on_reasoning, is_private=history_file is None)
+            ),
             input_processors=[PasteLabels(self._pastes)],
             bottom_toolbar=self._toolbar if self._options.toolbar or self._options.count_tokens else None,
             style=Style.from_dict(_STYLE),
