@@ -1,6 +1,7 @@
 """What Tab offers: names of models and settings. Asks the catalogue and the disk, loads nothing else; never fails."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,11 @@ from oss_cli.errors import OssError
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import CatalogueEntry
+
+
+_PUNCTUATION = ".,!?-_+/…–—"
+"""What titles keep. Quotes, brackets, backslashes, dollars and colons mean something to one shell or another."""
+_IN_NAMES = "._-/:+@"
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -58,7 +64,24 @@ def complete_conversation(incomplete: str) -> list[tuple[str, str]]:
     except OssError:  # a broken history is told by the command itself
         return []
     found = [one for one in summaries if one.id.startswith(incomplete.lower())]
-    return [(one.id if len(incomplete) > len(one.short_id) else one.short_id, one.title) for one in found]
+    return [(one.id if len(incomplete) > len(one.short_id) else one.short_id, _harmless(one.title)) for one in found]
+
+
+def _harmless(title: str) -> str:
+    """A title without what a shell could take for more than text: zsh evaluates the meanings of what it offers."""
+    from oss_cli.terminal.sanitize import visible
+
+    kept = "".join(letter if _is_word(letter) or letter in _PUNCTUATION else " " for letter in visible(title))
+    return " ".join(kept.split())
+
+
+def _is_word(letter: str) -> bool:
+    return unicodedata.category(letter)[0] in "LMN"
+
+
+def _is_harmless_name(name: str) -> bool:
+    """Names come from files and from other programs' folders, and shells put them on a command line."""
+    return all(_is_word(letter) or letter in _IN_NAMES for letter in name) and not name.startswith("-")
 
 
 def _model_names(*, only_here: bool) -> Iterator[str]:
@@ -97,4 +120,4 @@ def _beginning(incomplete: str, names: "Iterator[str] | tuple[str, ...]") -> lis
     found = [name for name in dict.fromkeys(names) if name.lower().startswith(incomplete.lower())]
     # Bash takes a colon for the end of a word, zsh for what parts a name from its meaning.
     takes_colons = os.environ.get("_OSS_COMPLETE", "").partition("_")[2] not in ("bash", "zsh")
-    return [name for name in found if takes_colons or ":" not in name]
+    return [name for name in found if (takes_colons or ":" not in name) and _is_harmless_name(name)]

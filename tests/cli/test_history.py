@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,9 @@ def test_tab_offers_ids_with_their_titles(history: History, tmp_path: Path) -> N
     assert complete_conversation("sky00") == [("sky0000001", "Sky")]
     (tmp_path / "oss-home" / "history.sqlite3").write_bytes(b"no database" * 99)
     assert complete_conversation("") == []
+
+
+def test_a_title_that_tab_offers_cannot_drive_a_terminal_or_a_shell(history: History) -> None:
+    title = "x\x1b]0;PWNED\x07\x1b[31m `touch a` $(touch b) ${c} \\d 'e' \"f\" [g]: h; <i> | j & *k* Größe 漢字, 5!"
+    history.add(replace(talk("evil000001", "Hi", "Ho"), title=title))
+    assert complete_conversation("evil") == [("evil", "x 0 PWNED 31m touch a touch b c d e f g h i j k Größe 漢字, 5!")]
