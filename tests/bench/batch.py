@@ -1,6 +1,6 @@
 """`oss batch`: several replies decoded together against one after another, and a common beginning against none.
 
-    python -m tests.bench.batch [GGUF] [--requests 16] [--tokens 64] [--parallel 1,2,4,8,16] [--rounds 3] [--threads 2]
+    python -m tests.bench.batch [GGUF] [--requests 16] [--tokens 64] [--parallel 1,2,4,8,16] [--load short]
 
 Each figure is of a process of its own, alternately, from the first request to the last outcome, the load not counted:
 the runner, the backend, the scheduler and llama.cpp. Two loads: short prompts, where decoding is all; and prompts with
@@ -37,7 +37,8 @@ def main() -> None:
         print(json.dumps(_measure(arguments, *json.loads(arguments.role))))
         return
     counts = [int(one) for one in arguments.parallel.split(",")]
-    ways = [("short", count) for count in counts] + [(kind, counts[-1]) for kind in ("apart", "shared")]
+    ways = [("short", count) for count in counts] if arguments.load != "long" else []
+    ways += [(kind, counts[-1]) for kind in ("apart", "shared")] if arguments.load != "short" else []
     times: dict[tuple[str, int], list[tuple[float, float]]] = {way: [] for way in ways}
     for _ in range(arguments.rounds):
         for way in ways:
@@ -101,6 +102,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--parallel", default="1,2,4,8,16")
+    parser.add_argument("--load", choices=("short", "long", "both"), default="both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--role", help=argparse.SUPPRESS)
