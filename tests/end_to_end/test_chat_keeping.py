@@ -105,7 +105,8 @@ def test_a_chat_that_is_killed_keeps_its_reply_and_goes_on_from_there() -> None:
         terminal.see("(this reply was broken off; /continue goes on)")
         terminal.see("\n›")
         terminal.send("/continue\r")
-        terminal.watch(2.0)
+        while len(kept()[1]["content"]) <= len(reply["content"]):
+            terminal.watch(0.2)
         terminal.interrupt()
         terminal.see("(stopped; /continue goes on)")
         terminal.send("/exit\r")
