@@ -174,7 +174,7 @@ class _PlainText:
 
     def write(self, text: str) -> None:
         self._write(text)
-        self._last_character = text[-1]
+        self._last_character = text[-1:] or self._last_character
 
     def finish(self) -> None:
         if self._last_character and self._last_character != "\n":

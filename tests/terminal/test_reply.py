@@ -64,6 +64,11 @@ def test_a_line_feed_is_added_only_where_the_answer_has_none(answer: str, stdout
     assert show([TextDelta(answer), TextDelta(""), ENDED], Kind.DUMB, Kind.PIPE) == (stdout, "")
 
 
+def test_a_piece_that_says_nothing_is_nothing() -> None:
+    preamble: list[Event] = [PreambleDelta(""), PreambleDelta("I'll look."), PreambleDelta(""), ENDED]
+    assert show(preamble, Kind.PIPE, Kind.DUMB) == ("I'll look.\n", "I'll look.\n")
+
+
 def test_a_reply_without_an_answer_leaves_stdout_empty() -> None:
     assert show([ReasoningDelta("Hm."), ENDED], Kind.PIPE, Kind.PLAIN) == ("", "Hm.\n")
     assert show([ENDED], Kind.PIPE, Kind.PLAIN) == ("", "")

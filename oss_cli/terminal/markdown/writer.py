@@ -3,8 +3,10 @@
 Knows nothing of events. Where a text stops being finished is `tail.py`'s business, where the cursor is `live.py`'s.
 """
 
+import re
 import time
 from collections.abc import Callable
+from html import unescape
 
 from oss_cli.terminal.console import Stream
 from oss_cli.terminal.markdown.live import LiveRows
@@ -17,6 +19,9 @@ _SHARE = 10
 """Of the time that passes, drawing may take one part in so many: decoding needs the processor."""
 _LIVE_ROWS = 8
 """Rows above these are printed for good: what comes hardly ever changes them, and if so the text alone counts."""
+
+_PARTS = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z\d]{1,31});|.", re.DOTALL)
+"""An entity, of an `&` that is written as one too; or one character."""
 
 
 class MarkdownWriter:
@@ -140,10 +145,22 @@ class MarkdownWriter:
 
 
 def _count_as_many_letters(content: str, printed: str) -> int:
-    """How much of the content has the letters and digits of what was printed; marks may have become invisible."""
-    letters = sum(map(str.isalnum, printed))
-    for at, character in enumerate(content):
-        if not letters:
-            return at
-        letters -= character.isalnum()
-    return len(content)
+    """How much of the content has the letters and digits of what was printed; marks may have become invisible.
+
+    An entity counts as what it stands for: `&amp;` may have been shown as `&` and be a part of code now.
+    """
+    letters = sum(_letters(part) for part in _PARTS.findall(printed))
+    at = 0
+    for part in _PARTS.findall(content):
+        if letters <= 0:
+            break
+        letters -= _letters(part)
+        at += len(part)
+    return at
+
+
+def _letters(part: str) -> int:
+    """Letters and digits of one character or one entity."""
+    while len(part) > 1 and (read := unescape(part)) != part:
+        part = read
+    return sum(map(str.isalnum, part))
