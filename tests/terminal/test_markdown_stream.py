@@ -238,7 +238,7 @@ def test_a_frame_that_was_broken_off_loses_nothing_and_leaves_the_cursor_in_sigh
 
 @pytest.mark.parametrize("entity", ["&amp;", "&amp;lt;", "&eacute;", "&#233;", "&unknown;"])
 def test_an_entity_that_becomes_a_part_of_code_shifts_no_letter(entity: str) -> None:
-    numbers = [f"w{number}" for number in range(400)]
-    source = f"Look: `{f' {entity} '.join(numbers[:200])}` {' '.join(numbers[200:])}"
-    shown = stream(source, columns=40, lines=12, piece=3).shown
+    numbers = [f"w{number}" for number in range(160)]
+    source = f"Look: `{f' {entity} '.join(numbers[:90])}` {' '.join(numbers[90:])}"
+    shown = stream(source, columns=40, lines=12, piece=7).shown
     assert re.findall(r"w\d+", shown) == numbers

@@ -43,7 +43,7 @@ class Tail:
 
     def with_more(self, text: str) -> "Tail":
         """The text with another piece behind it; carriage returns come with their line feeds."""
-        return replace(self, source=self.source + visible(text.replace("\r\n", "\n")))
+        return replace(self, source=self.source + visible(text.replace("\r\n", "\n"), self.source))
 
     def first(self) -> "Tail":
         """The same, with nothing before it."""
