@@ -1,11 +1,11 @@
 """A text file as it stands in a prompt. Knows nothing of where the text came from."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SHORTEST_FENCE = 3
+from oss_cli.conversation.code_lines import fence_around
+
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 
 
@@ -27,8 +27,7 @@ def put_before(text: str, attachments: Sequence[Attachment]) -> str:
 
 
 def _in_a_fence(attachment: Attachment) -> str:
-    longest = max((len(run) for run in re.findall("`+", attachment.text)), default=0)
-    fence = "`" * max(_SHORTEST_FENCE, longest + 1)
+    fence = fence_around(attachment.text)
     end = "" if attachment.text.endswith("\n") or not attachment.text else "\n"
     return f"File {_as_text(attachment.path)}:\n{fence}\n{attachment.text}{end}{fence}\n\n"
 

@@ -57,3 +57,9 @@ class CodeLines:
             return True
         self._trusts = False
         return False
+
+
+def fence_around(text: str) -> str:
+    """A fence of backticks that is longer than any run of them in the text."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(3, longest + 1)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 
-from oss_cli.conversation.code_lines import CodeLines
+from oss_cli.conversation.code_lines import CodeLines, fence_around
 from oss_cli.conversation.messages import Role
 from oss_cli.conversation.tree import Conversation, Node
 
@@ -73,8 +73,7 @@ def _time(seconds: float, zone: tzinfo | None) -> str:
 
 
 def _code(text: str) -> str:
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = fence_around(text)
     return f"{fence}\n" + "\n".join(_LINE_END.split(text)) + f"\n{fence}"
 
 

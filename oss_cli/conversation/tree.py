@@ -87,8 +87,7 @@ class Conversation:
         if self.title:
             return self.title
         first = next((node for node in self.nodes.values() if node.message.role is Role.USER), None)
-        text = " ".join((first.typed or first.message.content).split()) if first is not None else ""
-        return text if len(text) <= _TITLE_LENGTH else text[: _TITLE_LENGTH - 1].rstrip() + "…"
+        return first_words(first.typed or first.message.content) if first is not None else ""
 
     def path(self, tip: str | None = None) -> list[Node]:
         """The nodes from the beginning to a node; without one, to the tip."""
@@ -125,6 +124,12 @@ class Conversation:
 def new_conversation(*, date: str, now: float, system: str = "") -> Conversation:
     """A conversation in which nothing has been said yet."""
     return Conversation(new_id(), now, date, system=system, updated=now)
+
+
+def first_words(text: str) -> str:
+    """The beginning of a text on one line, as long as a title."""
+    line = " ".join(text.split())
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"
 
 
 def new_id() -> str:
