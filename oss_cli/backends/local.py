@@ -102,6 +102,8 @@ class LocalBackend:
             EngineFailed: the backend was closed.
         """
         self._check_open()
+        if options.begun is None:
+            return self._format.count_prompt(*_asked(messages, options))
         prompt, opening = self._prompt(messages, self._with_known_tokens(options))
         return len(prompt.tokens) + len(opening)
 
@@ -148,12 +150,15 @@ def render_prompt(prompt_format: PromptFormat, messages: Sequence[Message], opti
     Raises:
         BadUsage: there is nothing to answer, or the format cannot express these messages.
     """
+    return prompt_format.render(*_asked(messages, options))
+
+
+def _asked(messages: Sequence[Message], options: ReplyOptions) -> tuple[Sequence[Message], RenderOptions]:
+    """What a format is asked for. Raises BadUsage where there is nothing to answer."""
     if not any(message.content.strip() or message.tool_calls for message in messages):
         raise BadUsage("the prompt is empty", hint='oss run "Why is the sky blue?"')
-    render_options = RenderOptions(
-        date=options.date, effort=options.effort or ReasoningEffort.MEDIUM, tools=options.tools
-    )
-    return prompt_format.render(messages, render_options)
+    effort = options.effort or ReasoningEffort.MEDIUM
+    return messages, RenderOptions(date=options.date, effort=effort, tools=options.tools)
 
 
 def _usage(ended: Ended, request: GenerationRequest, reply: GrowingReply, first_token_s: float) -> Usage:

@@ -110,6 +110,13 @@ class PromptFormat(Protocol):
             BadUsage: the format cannot express these messages.
         """
 
+    def count_prompt(self, messages: Sequence[Message], options: RenderOptions) -> int:
+        """How many tokens the prompt that asks for the next reply has. Quick on what was rendered or counted before.
+
+        Raises:
+            BadUsage: the format cannot express these messages.
+        """
+
     def reader(self, prompt: Prompt) -> ReplyReader:
         """A reader for the reply to that prompt."""
 

@@ -25,6 +25,10 @@ class PlainFormat:
             tokens.insert(0, self._vocabulary.bos)
         return Prompt(tokens=tokens, text=text, stable_tokens=max(0, len(tokens) - 1))
 
+    def count_prompt(self, messages: Sequence[Message], options: RenderOptions) -> int:
+        """How many tokens the prompt that asks for the next reply has."""
+        return len(self.render(messages, options).tokens)
+
     def reader(self, prompt: Prompt) -> TextReader:
         """A reader that takes everything for the answer."""
         return TextReader(self._vocabulary)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import jinja2
@@ -21,6 +22,7 @@ from oss_cli.errors import BadUsage, EngineFailed
 from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
 from oss_cli.prompts.cut_marks import mark_text, unused_character
 from oss_cli.prompts.marking import is_marker, tokenize_text
+from oss_cli.prompts.pieces import KEPT_TEXTS, PieceTokenizer
 from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
 
 _TEMPLATE_FAULTS = (
@@ -54,6 +56,9 @@ class TemplateFormat:
             self._template = _sandbox().from_string(template)
         except (*_TEMPLATE_FAULTS, SyntaxError) as error:  # the last: too many nested blocks for Python
             raise EngineFailed("the model's chat template cannot be read", cause=_describe(error)) from error
+        ends = {self._name(vocabulary.bos), self._name(vocabulary.eos)}  # templates have these from variables
+        self._pieces = PieceTokenizer(vocabulary, lambda name: name in template or name in ends)
+        self._marked = lru_cache(maxsize=KEPT_TEXTS)(self._mark)  # to mark a text is to tokenise it
         self._tags = next((tags for tags in THINKING_TAGS if tags[1] in template), None)
 
     def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
@@ -62,17 +67,19 @@ class TemplateFormat:
         Raises:
             BadUsage: the template refuses these messages.
         """
-        mark = unused_character(_texts(messages, options.tools))
-        try:
-            text = self._render(messages, options, mark, asks=True)
-        except _TEMPLATE_FAULTS as error:
-            if not any(message.role in (Role.SYSTEM, Role.DEVELOPER) for message in messages):
-                raise _refused(error) from error
-            messages = _without_system(messages)  # a template that knows no system message: the user says it
-            text = self._render_or_refuse(messages, options, mark)
+        messages, text, mark = self._ask(messages, options)
         tokens = self._tokenize_prompt(text, mark)
         stable = self._stable_length(messages, options, mark, tokens)
         return Prompt(tokens=tokens, text=text.replace(mark, ""), stable_tokens=stable)
+
+    def count_prompt(self, messages: Sequence[Message], options: RenderOptions) -> int:
+        """How many tokens the prompt that asks for the next reply has; half the work of `render`.
+
+        Raises:
+            BadUsage: the template refuses these messages.
+        """
+        _, text, mark = self._ask(messages, options)
+        return len(self._tokenize_prompt(text, mark))
 
     def reader(self, prompt: Prompt) -> TextReader:
         """A reader for the reply to that prompt."""
@@ -81,9 +88,7 @@ class TemplateFormat:
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """What was thought, between the tags if the format knows them, and what was said."""
         mark = unused_character([message.reasoning, message.content])
-        said, thought = (
-            mark_text(self._vocabulary, text, mark, self._is_marker) for text in (message.content, message.reasoning)
-        )
+        said, thought = (self._mark(text, mark) for text in (message.content, message.reasoning))
         is_open = self._opens_reasoning(prompt)
         if self._tags is not None and (is_open or thought):
             opening = "" if is_open else f"{self._tags[0]}\n"
@@ -95,6 +100,17 @@ class TemplateFormat:
         """How many tokens a text takes by itself."""
         return len(tokenize_text(self._vocabulary, text))
 
+    def _ask(self, messages: Sequence[Message], options: RenderOptions) -> tuple[Sequence[Message], str, str]:
+        """The messages as the template accepts them, the text that asks for a reply to them, and its mark."""
+        mark = unused_character(_texts(messages, options.tools))
+        try:
+            return messages, self._render(messages, options, mark, asks=True), mark
+        except _TEMPLATE_FAULTS as error:
+            if not any(message.role in (Role.SYSTEM, Role.DEVELOPER) for message in messages):
+                raise _refused(error) from error
+            messages = _without_system(messages)  # a template that knows no system message: the user says it
+            return messages, self._render_or_refuse(messages, options, mark), mark
+
     def _render_or_refuse(self, messages: Sequence[Message], options: RenderOptions, mark: str) -> str:
         try:
             return self._render(messages, options, mark, asks=True)
@@ -103,7 +119,7 @@ class TemplateFormat:
 
     def _render(self, messages: Sequence[Message], options: RenderOptions, mark: str, *, asks: bool) -> str:
         def safe(text: str) -> str:
-            return mark_text(self._vocabulary, text, mark, self._is_marker)
+            return self._marked(text, mark)
 
         variables: dict[str, object] = {
             "messages": [_as_mapping(message, safe) for message in messages],
@@ -118,6 +134,9 @@ class TemplateFormat:
             variables["tools"] = [_tool_as_mapping(tool, safe) for tool in options.tools]
         return self._template.render(variables)
 
+    def _mark(self, text: str, mark: str) -> str:
+        return mark_text(self._vocabulary, text, mark, self._is_marker)
+
     def _is_marker(self, token: int) -> bool:
         return is_marker(self._vocabulary, token) or (
             self._vocabulary.is_special(token) and self._vocabulary.name(token) in self._source
@@ -130,7 +149,7 @@ class TemplateFormat:
         return self._vocabulary.name(token) if token is not None else ""
 
     def _tokenize(self, text: str, mark: str) -> list[int]:
-        return [token for part in text.split(mark) for token in self._vocabulary.tokenize(part, parse_special=True)]
+        return self._pieces.tokenize(text.split(mark))
 
     def _tokenize_prompt(self, text: str, mark: str) -> list[int]:
         tokens = self._tokenize(text, mark)
@@ -145,9 +164,10 @@ class TemplateFormat:
             history = self._tokenize_prompt(self._render(messages, options, mark, asks=False), mark)
         except _TEMPLATE_FAULTS:
             return max(0, len(tokens) - 1)
-        pairs = zip(history, tokens, strict=False)
-        shared = next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(history), len(tokens)))
-        return max(0, min(shared, len(tokens) - 1))
+        end = min(len(history), len(tokens))
+        if history[:end] == tokens[:end]:  # the usual case, at C speed
+            return max(0, min(end, len(tokens) - 1))
+        return next(index for index in range(end) if history[index] != tokens[index])
 
 
 def _sandbox() -> jinja2.sandbox.ImmutableSandboxedEnvironment:

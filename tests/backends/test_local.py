@@ -73,6 +73,9 @@ class ScriptedFormat:
         self.asked.append((list(messages), options))
         return Prompt([10, 11, 12, 13], "prompt", 3)
 
+    def count_prompt(self, messages: Sequence[Message], options: RenderOptions) -> int:
+        return len(self.render(messages, options).tokens)
+
     def reader(self, prompt: Prompt) -> ScriptedReader:
         assert prompt.text == "prompt"
         return ScriptedReader(self._rest)

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import gguf
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oss_cli.engine.llama.model import LoadCancelled, load_header, load_model, load_vocabulary
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.plan import LoadPlan
 from oss_cli.prompts.marking import tokenize_text
+from oss_cli.prompts.pieces import PieceTokenizer
 from tests.vocabulary import gpt_oss_vocabulary_path
 
 
@@ -69,6 +72,13 @@ def test_a_sentence_piece_marker_in_a_text_is_cut_without_a_space(sentence_piece
     tokens = tokenize_text(sentence_piece, "a</s>b")
     assert b"".join(sentence_piece.piece(token) for token in tokens) == b"a</s>b"
     assert not any(sentence_piece.is_special(token) for token in tokens)
+
+
+@given(st.lists(st.sampled_from(["<s>", "</s>", "a", " a", " ", "b", "\n", "é", "<"])).map("".join))
+def test_a_sentence_piece_text_in_pieces_has_the_tokens_of_one_call(sentence_piece: LlamaVocabulary, text: str) -> None:
+    pieces = PieceTokenizer(sentence_piece, lambda name: True)
+    long = text + "a b " * 1000 + text
+    assert pieces.tokenize([long]) == sentence_piece.tokenize(long, parse_special=True)
 
 
 def test_a_header_alone_has_vocabulary_and_template(smollm2: Path) -> None:

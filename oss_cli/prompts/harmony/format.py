@@ -58,6 +58,14 @@ class HarmonyFormat:
         text = "".join(part for part, _ in (*parts, *_REPLY))
         return Prompt(tokens + self._tokenize(_REPLY), text, stable_tokens=len(tokens))
 
+    def count_prompt(self, messages: Sequence[Message], options: RenderOptions) -> int:
+        """How many tokens the prompt that asks for the next reply has.
+
+        Raises:
+            BadUsage: a tool's message that names no tool.
+        """
+        return len(self.render(messages, options).tokens)
+
     def reader(self, prompt: Prompt) -> HarmonyReader:
         """A reader for the reply to that prompt: it goes on where the prompt has ended, after `<|start|>assistant`."""
         return HarmonyReader(self._vocabulary)
