@@ -29,7 +29,10 @@ class BatchState:
 class OutputFile:
     """Records on the disk. Make it with `open_output`, and close it."""
 
-    def __init__(self, file: FileIO, state: BatchState, finished: dict[str, bool], *, goes_on: bool) -> None:
+    def __init__(
+        self, path: Path, file: FileIO, state: BatchState, finished: dict[str, bool], *, goes_on: bool
+    ) -> None:
+        self._path = path
         self._file = file
         self.state = state
         self.goes_on = goes_on
@@ -50,6 +53,17 @@ class OutputFile:
         except OSError as error:
             raise OutputFailed(error.strerror or str(error)) from error
 
+    def count_records(self) -> int:
+        """How many whole records the file has: who was interrupted between writing one and counting it asks here.
+
+        Raises:
+            CannotWrite: it cannot be read any more.
+        """
+        try:
+            return self._path.read_bytes().count(b"\n")
+        except OSError as error:
+            raise CannotWrite(self._path, error, verb="read") from error
+
     def close(self) -> None:
         """Close the file. May be called twice."""
         self._file.close()
@@ -67,7 +81,7 @@ def open_output(path: Path, state: BatchState, *, restarts: bool) -> OutputFile:
     beside = path.with_name(path.name + ".state")
     try:
         if path.exists() and not path.is_file():
-            return OutputFile(path.open("wb", buffering=0), state, {}, goes_on=False)
+            return OutputFile(path, path.open("wb", buffering=0), state, {}, goes_on=False)
         if restarts:
             path.unlink(missing_ok=True)
         finished: dict[str, bool] = {}
@@ -76,7 +90,7 @@ def open_output(path: Path, state: BatchState, *, restarts: bool) -> OutputFile:
             finished = _read_finished(path)
         else:
             _write_state(beside, state)
-        return OutputFile(path.open("ab", buffering=0), state, finished, goes_on=True)
+        return OutputFile(path, path.open("ab", buffering=0), state, finished, goes_on=True)
     except OSError as error:
         raise CannotWrite(error.filename or path, error) from error
 

@@ -84,7 +84,10 @@ def run_batch(plan: BatchPlan, kept: "OutputFile | None", console: "Console") ->
         if not plan.is_quiet and not isinstance(error, ClosedPipe):
             from oss_cli.terminal.batch import show_stopped
 
-            show_stopped(tally.summary(), plan.again if kept is not None and kept.goes_on else "", console.err)
+            again = ""
+            if kept is not None and kept.goes_on:
+                again, tally.done = plan.again, kept.count_records() - tally.earlier
+            show_stopped(tally.summary(), again, console.err)
         raise
     return tally.summary()
 
