@@ -90,6 +90,23 @@ def decode(data: bytes) -> Decoded | None:
     return Decoded(found.text.replace("\r\n", "\n").replace("\r", "\n"), found.encoding)
 
 
+def decode_certainly(data: bytes, encoding: str = "") -> str:
+    """The text of bytes in an encoding that is known: the one that is named, else by a byte order mark, else UTF-8.
+
+    Line ends of Windows become plain line feeds; nothing is guessed.
+
+    Raises:
+        UnicodeDecodeError: they are not in that encoding.
+        LookupError: there is no encoding of that name for texts.
+    """
+    if encoding:
+        name = codecs.lookup(encoding).name
+        text = data.decode("utf-8-sig" if name == "utf-8" else name)  # a LookupError as well if it is rot13 or the like
+        return text.removeprefix("\ufeff").replace("\r\n", "\n")
+    mark, encoding = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", "utf-8"))
+    return data[len(mark) :].decode(encoding).replace("\r\n", "\n")
+
+
 def _decode(data: bytes) -> Decoded | None:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):

@@ -39,6 +39,15 @@ def find_files(argument: str) -> list[FoundFile]:
     names = split_paths(argument)
     if not names:
         raise BadUsage("no file is named", hint="/file PATH…")
+    return find_named(names)
+
+
+def find_named(names: Sequence[str]) -> list[FoundFile]:
+    """The same for names that stand each by itself, blanks and all.
+
+    Raises:
+        BadUsage: as `find_files`.
+    """
     found: dict[str, FoundFile] = {}
     for name in names:
         for one in _find(name):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from oss_cli.attachments.attachment import Attachment
-from oss_cli.attachments.decoding import SNIFFED_BYTES, binary_kind, decode
-from oss_cli.attachments.finding import FoundFile, find_files
+from oss_cli.attachments.decoding import SNIFFED_BYTES, binary_kind, decode, decode_certainly
+from oss_cli.attachments.finding import FoundFile, find_files, find_named
 from oss_cli.attachments.mentions import find_mentions
 from oss_cli.errors import BadUsage, DoesNotFit, format_bytes
 
@@ -51,6 +51,18 @@ def attach_files(argument: str, *, byte_limit: int) -> Attached:
     return _read_all(find_files(argument), byte_limit)
 
 
+def attach_named(names: Sequence[str], *, byte_limit: int, encoding: str = "") -> Attached:
+    """The text files of some paths that stand each by itself: files, folders, patterns.
+
+    encoding: what all of them are in; empty: each is looked at.
+
+    Raises:
+        BadUsage: as `attach_files`; or one of them is not in that encoding.
+        DoesNotFit: the files are larger than the limit.
+    """
+    return _read_all(find_named(names), byte_limit, encoding)
+
+
 def attach_mentions(text: str, *, byte_limit: int) -> Attached:
     """The text files that a message mentions as `@path`; what names no file stays text.
 
@@ -63,11 +75,13 @@ def attach_mentions(text: str, *, byte_limit: int) -> Attached:
     return Attached(attached.attachments, mentions.notices)
 
 
-def _read_all(files: Sequence[FoundFile], byte_limit: int) -> Attached:
+def _read_all(files: Sequence[FoundFile], byte_limit: int, encoding: str = "") -> Attached:
     notices: list[str] = []
-    sizes = _of_each(files, _look_at, notices)
+    sizes = _of_each(files, partial(_look_at, takes_all=bool(encoding)), notices)
     _check_size(sizes, byte_limit)
-    attachments = _of_each([file for file, _ in sizes], partial(_read, byte_limit=byte_limit), notices)
+    attachments = _of_each(
+        [file for file, _ in sizes], partial(_read, byte_limit=byte_limit, encoding=encoding), notices
+    )
     if files and not attachments:
         raise BadUsage("there is no text to attach", cause="\n".join(notices))
     return Attached(tuple(attachment for _, attachment in attachments), tuple(notices))
@@ -97,24 +111,29 @@ def _check_size(texts: Sequence[tuple[FoundFile, int]], byte_limit: int) -> None
     )
 
 
-def _look_at(path: Path) -> int:
-    """A file's size, once its beginning has been seen to be text.
+def _look_at(path: Path, *, takes_all: bool) -> int:
+    """A file's size, once its beginning has been seen to be text; or whatever it is.
 
     Raises:
         _NotText: it is none, or cannot be read.
     """
     with _opened(path) as file:
         kind = binary_kind(file.read(SNIFFED_BYTES) or b"")
-        if kind is not None:
+        if kind is not None and not takes_all:
             raise _NotText(f"it is not text; it seems to be {kind}")
         return os.fstat(file.fileno()).st_size
 
 
-def _read(path: Path, byte_limit: int) -> Attachment:
+def _read(path: Path, byte_limit: int, encoding: str) -> Attachment:
     with _opened(path) as file:
         data = file.read(byte_limit + 1) or b""  # files that grow, and those in /proc, which have no size
     if len(data) > byte_limit:
         raise DoesNotFit(f"{path} is larger than the context", cause=f"it has more than {format_bytes(byte_limit)}")
+    if encoding:
+        try:
+            return Attachment(path, decode_certainly(data, encoding), encoding)
+        except UnicodeDecodeError as error:
+            raise _NotText(f"it is not {encoding}: byte {error.start:,} is 0x{data[error.start]:02x}") from error
     decoded = decode(data)
     if decoded is None:
         raise _NotText("it is not text in any encoding that is known here")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_cli.attachments.decoding import Decoded, binary_kind, decode
+from oss_cli.attachments.decoding import Decoded, binary_kind, decode, decode_certainly
 
 TEXTS = {
     "cp1252": "Der Käse ist schön, größer und süßer als früher. “Zitat” – 5 €.\n",
@@ -91,3 +91,25 @@ def test_words_that_begin_like_a_binary_format_are_text() -> None:
 
 def test_a_letter_cut_in_half_at_the_end_of_the_sniffed_bytes_is_no_reason() -> None:
     assert binary_kind(("a" + "é" * 5000).encode()[:8192]) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "text"),
+    [
+        (b"\xef\xbb\xbfa\r\nb\rc", "", "a\nb\rc"),
+        ("é".encode("utf-16"), "", "é"),
+        (b"\xe9", "latin-1", "é"),
+        (b"\xef\xbb\xbf\xc3\xa9", "UTF-8", "é"),
+        ("é".encode("utf-32"), "utf-32", "é"),
+    ],
+)
+def test_a_known_encoding_is_never_guessed(data: bytes, encoding: str, text: str) -> None:
+    assert decode_certainly(data, encoding) == text
+
+
+def test_what_is_not_in_the_known_encoding_is_an_error() -> None:
+    for data, encoding in ((b"\xe9", ""), (b"\xe9", "ascii"), (b"\xff\xfea", "")):
+        with pytest.raises(UnicodeDecodeError):
+            decode_certainly(data, encoding)
+    with pytest.raises(LookupError):
+        decode_certainly(b"x", "rot13")
