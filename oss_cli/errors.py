@@ -2,6 +2,7 @@
 
 OssError
 ├── BadUsage             2  the command line, the standard input or a file given cannot be used like this
+│   ├── UnknownTemplate  2  no saved prompt has that name, and the nearest names
 │   └── UnknownConversation 2  no conversation has that id, or several begin like it
 ├── UnknownModel         3  no model of that name, and the nearest names
 ├── NotDownloaded        4  a known model that is not on this computer
@@ -28,6 +29,7 @@ OssError
 ├── ServerFailed         8
 ├── BadSettings          9  config.toml or an OSS_ variable
 │   ├── BadCatalogue     9  a models.toml: the entry and the field
+│   ├── BadTemplate      9  a saved prompt that cannot be used
 │   └── CannotWrite      9  a file or folder of the user's own that cannot be written or removed
 ├── HistoryUnusable      9  the database of conversations is damaged, newer than we are, locked, or out of our reach
 ├── ReplyNotValid       10
@@ -98,6 +100,15 @@ class UnknownConversation(BadUsage):
         message = f"several conversations begin with {id_text!r}" if candidates else f"no conversation is {id_text!r}"
         super().__init__(message, cause="\n".join(candidates), hint="oss history list")
         self.candidates = candidates
+
+
+class UnknownTemplate(BadUsage):
+    """No saved prompt has that name."""
+
+    def __init__(self, name: str, *, nearest: tuple[str, ...] = ()) -> None:
+        cause = f"nearest names: {', '.join(nearest)}" if nearest else ""
+        super().__init__(f"no template is called {name!r}", cause=cause, hint="oss template list")
+        self.name = name
 
 
 class UnknownModel(OssError):
@@ -316,6 +327,14 @@ class BadCatalogue(BadSettings):
         super().__init__(f"{path} cannot be read", cause=f"{where}: {problem}" if where else problem, hint="")
         self.entry = entry
         self.field = field
+
+
+class BadTemplate(BadSettings):
+    """The file of a saved prompt holds something that cannot be used."""
+
+    def __init__(self, path: Path | str, problem: str, *, name: str) -> None:
+        super().__init__(f"{path} cannot be used", cause=problem, hint=f"oss template edit {name}")
+        self.path = path
 
 
 class CannotWrite(BadSettings):

@@ -17,7 +17,7 @@ class Paths:
     """The folders of one user; none of them need exist."""
 
     config: Path
-    """config.toml and the user's own models.toml."""
+    """config.toml, the user's own models.toml and saved prompts."""
     data: Path
     """What must not be lost."""
     cache: Path
@@ -36,6 +36,11 @@ class Paths:
     def user_models_file(self) -> Path:
         """The user's own models, laid over ours."""
         return self.config / "models.toml"
+
+    @property
+    def templates(self) -> Path:
+        """The user's saved prompts."""
+        return self.config / "templates"
 
     @property
     def prompt_history_file(self) -> Path:

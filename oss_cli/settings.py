@@ -122,14 +122,24 @@ def read_config(path: Path) -> Settings:
     Raises:
         BadSettings: it cannot be read, is not TOML, or has a value that cannot be.
     """
+    table = {name: value for name, value in _read_table(path).items() if name in SETTING_NAMES}
+    return settings_of(table, source=path, hint="oss config unset {}")
+
+
+def settings_of(table: Mapping[str, object], *, source: Path, hint: str) -> Settings:
+    """The settings that a TOML table of them decides.
+
+    source: the file, for the error. hint: what to type against a bad one, `{}` standing for its name.
+
+    Raises:
+        BadSettings: one has a value that it cannot have.
+    """
     settings = Settings()
-    for name, value in _read_table(path).items():
-        if name not in SETTING_NAMES:
-            continue
+    for name, value in table.items():
         values = value if name == "stop" and isinstance(value, list) else [value]
-        hint = f"oss config unset {name}"
+        mends = hint.format(name)
         for one in values:
-            settings = _decide(settings, name, _as_text(one, name, path, hint), source=str(path), hint=hint)
+            settings = _decide(settings, name, _as_text(one, name, source, mends), source=str(source), hint=mends)
     return settings
 
 

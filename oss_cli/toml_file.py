@@ -6,7 +6,7 @@ Owns tomlkit (24 ms; loaded by the commands that change a file, never to read on
 import os
 import tomllib
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,38 @@ class TomlFile:
         text = self.text()
         assert tomllib.loads(text) == self._document.unwrap(), "what is written must read as what was meant"
         write_privately(self._path, text)
+
+
+def write_toml(values: Mapping[str, object]) -> str:
+    """A new TOML text that a person can edit: texts of several lines stand as such, tables come last.
+
+    values: by their keys; a mapping becomes a table.
+    """
+    document = tomlkit.document()
+    for key, value in values.items():
+        if not isinstance(value, Mapping):
+            document[key] = _readable(value)
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            table = tomlkit.table()
+            for name, one in value.items():
+                table[name] = _readable(one)
+            document[key] = table
+    text = tomlkit.dumps(document)
+    assert tomllib.loads(text) == values, "what is written must read as what was meant"
+    return text
+
+
+def _readable(value: object) -> object:
+    if not isinstance(value, str) or "\n" not in value or "\r" in value:
+        return value
+    spelled = tomlkit.string(value, multiline=True).as_string()
+    begun = f'"""\n{spelled[3:]}'  # the first line feed is none of the text's
+    return next((item for item in map(_parsed, (begun, spelled)) if item == value), value)
+
+
+def _parsed(spelled: str) -> object:
+    return tomlkit.parse(f"text = {spelled}\n")["text"]
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -3,7 +3,14 @@
 Imports its rooms inside functions, so that a command loads only what it uses.
 """
 
-from oss_cli.wiring.backend import choose_format, open_backend, plan_load, render_dry, suggest_parallel
+from oss_cli.wiring.backend import (
+    choose_format,
+    engine_version,
+    open_backend,
+    plan_load,
+    render_dry,
+    suggest_parallel,
+)
 from oss_cli.wiring.choice import (
     ModelChoice,
     aliases_that_lead,
@@ -66,6 +73,7 @@ from oss_cli.wiring.settings import (
     models_folder,
     open_catalogue,
     open_store,
+    open_templates,
     today,
 )
 
@@ -82,6 +90,7 @@ __all__ = [
     "describe_fit",
     "describe_installed_fit",
     "download_place",
+    "engine_version",
     "explain_bad_file",
     "fetch_hint",
     "find_here",
@@ -112,6 +121,7 @@ __all__ = [
     "open_journal",
     "open_puller",
     "open_store",
+    "open_templates",
     "plan_load",
     "probe",
     "read_header_of",

@@ -56,7 +56,7 @@ def open_backend(
     except EngineFailed:
         explain_bad_file(choice)
         raise
-    prompt_format = choose_format(engine.model, choice.entry)
+    prompt_format = choose_format(engine.model, choice.entry, is_plain=choice.is_plain)
     model = LocalModel(choice.name, _model_sampling(engine.model, choice), sha256_of(choice))
     note_use(choice)
     return LocalBackend(engine, prompt_format, model)
@@ -148,17 +148,22 @@ def render_dry(choice: ModelChoice, messages: "Sequence[Message]", options: "Rep
         explain_bad_file(choice)
         raise
     try:
-        return render_prompt(choose_format(header, choice.entry), messages, options)
+        return render_prompt(choose_format(header, choice.entry, is_plain=choice.is_plain), messages, options)
     finally:
         header.close()
 
 
-def choose_format(model: "LlamaModel", entry: "CatalogueEntry | None" = None) -> "PromptFormat":
+def choose_format(
+    model: "LlamaModel", entry: "CatalogueEntry | None" = None, *, is_plain: bool = False
+) -> "PromptFormat":
     """How a model's prompts are written: as the catalogue says, else in harmony where the vocabulary has its markers,
     else by the file's own template, else not at all.
+
+    is_plain: not at all, whatever the model has.
     """
     vocabulary = model.vocabulary
-    wanted = entry.format if entry is not None else None
+    says = entry.format if entry is not None else None
+    wanted = "plain" if is_plain else says
     markers = ("<|start|>", "<|channel|>", "<|message|>")
     if wanted == "harmony" or (wanted is None and all(vocabulary.special(marker) is not None for marker in markers)):
         from oss_cli.prompts.harmony import HarmonyFormat
@@ -181,3 +186,10 @@ def _model_sampling(model: "LlamaModel", choice: ModelChoice) -> "SamplingOption
     entry = choice.entry.sampling if choice.entry is not None else SamplingOptions()
     defaults = open_catalogue().defaults_for(model.architecture)
     return entry.over(model.recommended_sampling()).over(defaults.sampling).over(PLAIN_SAMPLING)
+
+
+def engine_version() -> str:
+    """The version of llama-cpp-python; empty when it does not say. Loads llama.cpp."""
+    from oss_cli.engine.llama.devices import build_version
+
+    return build_version()

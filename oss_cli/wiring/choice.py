@@ -36,6 +36,8 @@ class ModelChoice:
     entry: "CatalogueEntry | None" = None
     cure: str = ""
     """The command that mends the file if it cannot be used; empty: there is none."""
+    is_plain: bool = False
+    """Whether it is to go on with a text, even if it has a chat format."""
 
 
 def user_aliases() -> dict[str, str]:

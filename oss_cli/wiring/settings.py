@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from oss_cli.catalogue import Catalogue, CatalogueEntry
     from oss_cli.store.local import LocalStore
+    from oss_cli.templates import TemplateFolder
 
 
 def load_settings(command_line: Settings) -> Settings:
@@ -74,6 +75,13 @@ def open_store(catalogue: "Catalogue") -> "LocalStore":
 def config_file() -> Path:
     """Where the settings are, or would be."""
     return find_paths().config_file
+
+
+def open_templates() -> "TemplateFolder":
+    """The user's saved prompts."""
+    from oss_cli.templates import TemplateFolder
+
+    return TemplateFolder(find_paths().templates)
 
 
 def models_folder() -> Path:

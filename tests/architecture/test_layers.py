@@ -17,13 +17,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", "terminal", "paths"},
     "cli": {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
-        "paths", "attachments", "history", "backends.base", "batch",
+        "paths", "attachments", "history", "backends.base", "batch", "templates",
     },
     "batch": {"session", "backends.base"},
     "repl": {"session", "terminal", "attachments", "backends.base"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",
-        "attachments", "history",
+        "attachments", "history", "templates",
     },
     "doctor": {"wiring", "catalogue", "engine", "machine", "settings", "store", "http", "paths"},
     "session": {"backends.base"},
@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "toml_file": {"own_text"},
     "attachments": set(),
     "own_models": {"catalogue", "toml_file"},
+    "templates": {"own_text", "settings", "toml_file"},
     "paths": set(),
     "conversation": set(),
     "plan": set(),

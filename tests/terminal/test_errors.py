@@ -8,6 +8,7 @@ from oss_cli.errors import (
     BadCatalogue,
     BadModelFile,
     BadSettings,
+    BadTemplate,
     BadUsage,
     CacheClosed,
     CacheNotReadable,
@@ -38,6 +39,7 @@ from oss_cli.errors import (
     SizeLimitReached,
     UnknownConversation,
     UnknownModel,
+    UnknownTemplate,
     WrongBytes,
 )
 from oss_cli.terminal.errors import show_bug, show_error
@@ -49,6 +51,12 @@ LOOKS: list[tuple[OssError, int, str]] = [
         BadUsage("the prompt is empty", cause="it has 0 characters", hint='oss run "hi"'),
         2,
         'error: the prompt is empty\n  it has 0 characters\nhint: oss run "hi"\n',
+    ),
+    (UnknownTemplate("sumary"), 2, "error: no template is called 'sumary'\nhint: oss template list\n"),
+    (
+        UnknownTemplate("sumary", nearest=("summary",)),
+        2,
+        "error: no template is called 'sumary'\n  nearest names: summary\nhint: oss template list\n",
     ),
     (UnknownConversation("7k"), 2, "error: no conversation is '7k'\nhint: oss history list\n"),
     (
@@ -189,6 +197,11 @@ LOOKS: list[tuple[OssError, int, str]] = [
         BadCatalogue("models.toml", entry="gpt", field="bytes", problem="missing"),
         9,
         "error: models.toml cannot be read\n  gpt: bytes: missing\n",
+    ),
+    (
+        BadTemplate("sky.toml", "prompt: is missing", name="sky"),
+        9,
+        "error: sky.toml cannot be used\n  prompt: is missing\nhint: oss template edit sky\n",
     ),
     (
         BadCatalogue("models.toml", entry="", field="", problem="it is no TOML"),
