@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from oss_cli.conversation.events import Event
 from oss_cli.conversation.messages import Message
-from oss_cli.conversation.options import ReplyOptions
+from oss_cli.conversation.options import ReplyOptions, SamplingOptions
 from oss_cli.errors import EngineFailed
 
 
@@ -14,6 +14,8 @@ class AbsentBackend:
 
     name = ""
     sha256 = ""
+    is_plain = False
+    sampling = SamplingOptions()
 
     def __init__(self, *, cause: str, hint: str) -> None:
         """cause: why no model is loaded. hint: the command that loads one."""

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from oss_cli.conversation.events import Event
 from oss_cli.conversation.messages import Message
-from oss_cli.conversation.options import ReplyOptions
+from oss_cli.conversation.options import ReplyOptions, SamplingOptions
 
 
 class Backend(Protocol):
@@ -15,6 +15,10 @@ class Backend(Protocol):
     """The model's name, for people."""
     sha256: str
     """Of the model's (first) file; empty where nobody knows it."""
+    is_plain: bool
+    """Whether the model knows no conversations and only goes on with a text."""
+    sampling: SamplingOptions
+    """What decides where a request does not."""
 
     @property
     def context_tokens(self) -> int:

@@ -36,7 +36,7 @@ class LocalBackend:
         self.name = model.name
         self.sha256 = model.sha256
         self.is_plain = prompt_format.is_plain
-        """Whether the model knows no conversations and only goes on with a text."""
+        self.sampling = model.sampling
 
     def reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
         """Events of one reply, ending in `TurnEnded`. Closing the generator early stops the model.

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from oss_cli.cli import batch, chat, config, doctor, history, manage, models, pull, run
+from oss_cli.cli import batch, chat, config, doctor, history, manage, models, pull, run, template
 from oss_cli.cli.options import OfflineOption
 from oss_cli.errors import BadUsage, ClosedPipe, ExitCode, OssError
 
@@ -29,6 +29,7 @@ app.command("rm")(manage.rm)
 app.command("alias")(manage.alias)
 app.command("doctor")(doctor.doctor)
 app.add_typer(history.history, name="history")
+app.add_typer(template.template, name="template")
 app.add_typer(config.config, name="config")
 
 

@@ -3,15 +3,12 @@
 import contextlib
 import hashlib
 import json
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from oss_cli.errors import ClosedPipe, ExitCode, OssError
+from oss_cli.cli.signals import leaving_on_sigterm
+from oss_cli.errors import ClosedPipe, OssError
 
 if TYPE_CHECKING:
     from oss_cli.backends.base import Backend
@@ -78,7 +75,7 @@ def run_batch(plan: BatchPlan, kept: "OutputFile | None", console: "Console") ->
     if not left:
         return tally.summary()
     try:
-        with _leaving_on_sigterm():
+        with leaving_on_sigterm():
             _answer(plan, left, kept, console, tally)
     except (KeyboardInterrupt, SystemExit, OssError) as error:
         if not plan.is_quiet and not isinstance(error, ClosedPipe):
@@ -137,20 +134,3 @@ def _progress_stream(plan: BatchPlan, console: "Console", *, hides: bool) -> "St
 
     is_in_the_way = hides and console.out.is_watched
     return replace(console.err, has_escapes=False) if plan.is_quiet or is_in_the_way else console.err
-
-
-@contextlib.contextmanager
-def _leaving_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the program, so that it says how to go on; only the main thread may ask for that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGTERM, _leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former if former is not None else signal.SIG_DFL)
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(ExitCode.TERMINATED)

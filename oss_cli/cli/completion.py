@@ -55,6 +55,16 @@ def complete_setting(incomplete: str) -> list[str]:
     return _beginning(incomplete, SETTING_NAMES)
 
 
+def complete_template(incomplete: str) -> list[str]:
+    """Names of saved prompts that begin like this."""
+    from oss_cli import wiring
+
+    try:
+        return _beginning(incomplete, tuple(wiring.open_templates().names()))
+    except OssError:
+        return []
+
+
 def complete_conversation(incomplete: str) -> list[tuple[str, str]]:
     """Ids of kept conversations that begin like this, the latest first, each with its title."""
     from oss_cli import wiring

@@ -103,28 +103,16 @@ def unset(name: NameArgument) -> None:
 @config.command("edit")
 def edit() -> None:
     """Open config.toml in your editor, and check it afterwards."""
-    import shlex
-    import subprocess
-    import sys
-
     from oss_cli import wiring
+    from oss_cli.cli.editor import check_editor, open_editor
     from oss_cli.settings import read_config
     from oss_cli.terminal.console import open_console
 
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadUsage("an editor needs a terminal", hint="oss config set NAME VALUE")
+    check_editor(otherwise="oss config set NAME VALUE")
     path = wiring.config_file()
     if not path.exists():
         _open_file().save()
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
-    try:
-        status = subprocess.call([*shlex.split(editor, posix=os.name != "nt"), str(path)])
-    except OSError as error:
-        raise BadUsage(
-            f"{editor} cannot be started", cause=str(error.strerror), hint="EDITOR=nano oss config edit"
-        ) from error
-    if status != 0:
-        raise BadUsage(f"{editor} ended with status {status}")
+    open_editor(path, again="oss config edit")
     try:
         read_config(path)
     except OssError as error:

@@ -1,11 +1,12 @@
 """The two output streams and what each can do. Knows nothing of what is written."""
 
+import contextlib
 import errno
 import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TextIO
 
@@ -55,6 +56,8 @@ class Stream:
     has_escapes: bool
     """Whether the line can be cleared and written anew."""
     has_colour: bool
+    is_optional: bool = False
+    """Whether all goes on, in silence, where it cannot be written."""
 
     def write(self, text: str) -> None:
         """Write at once; to a terminal, only what cannot drive it."""
@@ -113,9 +116,12 @@ class Stream:
         try:
             self.file.write(text)
             self.file.flush()
-        except BrokenPipeError as error:
-            raise ClosedPipe from error
         except OSError as error:
+            if self.is_optional:
+                _let_go(self.file)
+                return
+            if isinstance(error, BrokenPipeError):
+                raise ClosedPipe from error
             if error.errno == errno.EINVAL and sys.platform == "win32":  # how Windows says it
                 raise ClosedPipe from error
             raise OutputFailed(error.strerror or str(error)) from error
@@ -129,9 +135,12 @@ class Console:
     err: Stream
 
 
-def open_console() -> Console:
-    """The process's own streams."""
-    return Console(out=_stream(sys.stdout), err=_stream(sys.stderr))
+def open_console(*, needs_err: bool = True) -> Console:
+    """The process's own streams.
+
+    needs_err: whether it is an error if standard error cannot be written.
+    """
+    return Console(out=_stream(sys.stdout), err=replace(_stream(sys.stderr), is_optional=not needs_err))
 
 
 def prepare_streams() -> None:
@@ -156,6 +165,12 @@ def prepare_streams() -> None:
             reconfigure(encoding="utf-8", errors="replace", newline="\n")
     if is_closed:
         raise OutputFailed("standard output is closed")
+
+
+def _let_go(file: TextIO) -> None:
+    """Let what is written to a dead stream go nowhere, also what waits in it for the end of the process."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def _stream(file: TextIO) -> Stream:

@@ -4,10 +4,11 @@ Knows nothing of answers; whoever writes one ends the thought first.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 
+from oss_cli.conversation.events import Event, ReasoningDelta, TextDelta, TurnEnded
 from oss_cli.conversation.habits import ReasoningView
-from oss_cli.terminal.console import Console
+from oss_cli.terminal.console import Console, Stream
 from oss_cli.terminal.status import StatusLine, describe_seconds
 
 
@@ -87,3 +88,20 @@ class Thoughts:
     def _cost(self) -> str:
         tokens = f", {self._tokens:,} token{'s' * (self._tokens != 1)}" if self._tokens else ""
         return describe_seconds(self._clock() - self._begun) + tokens
+
+
+def write_reasoning(events: Iterable[Event], stream: Stream) -> Generator[Event, None, None]:
+    """The same events; on the way their reasoning is written as it is, each thought ending with its line. For pipes."""
+    last = "\n"
+    try:
+        for event in events:
+            if isinstance(event, ReasoningDelta) and event.text:
+                stream.write(event.text)
+                last = event.text[-1]
+            elif isinstance(event, (TextDelta, TurnEnded)) and last != "\n":
+                stream.write("\n")
+                last = "\n"
+            yield event
+    finally:
+        if last != "\n":
+            stream.write("\n")

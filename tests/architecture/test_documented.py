@@ -8,6 +8,7 @@ import pytest
 from oss_cli.errors import ExitCode
 from oss_cli.repl.commands import REGISTRY
 from oss_cli.settings import SETTING_NAMES
+from tests.end_to_end.test_contract import ROWS
 from tests.harness import run_oss
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ def commands() -> list[str]:
 
 def test_every_command_is_in_the_readme() -> None:
     assert commands()[:6] == ["run", "chat", "batch", "list", "show", "pull"]
-    assert set(commands()[6:]) == {"import", "verify", "rm", "alias", "doctor", "config", "history"}
+    assert set(commands()[6:]) == {"import", "verify", "rm", "alias", "doctor", "config", "history", "template"}
     for command in commands():
         assert f"`oss {command}" in README
 
@@ -50,8 +51,15 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
 
 def test_every_exit_status_that_can_come_is_in_the_readme() -> None:
     rows = {int(status) for status in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
-    not_yet = {ExitCode.SERVER, ExitCode.REPLY_NOT_VALID, ExitCode.TERMINATED}
+    not_yet = {ExitCode.SERVER}
     assert rows == {int(code) for code in ExitCode} - {int(code) for code in not_yet}
+
+
+def test_each_row_of_the_contract_is_proven_by_a_test() -> None:
+    table = README.partition("### In a pipeline: the contract")[2].partition("###")[0]
+    rows = re.findall(r"^\| (.+?) \| ", table, re.MULTILINE)
+    assert len(rows) > 10
+    assert set(rows) - {"what"} == ROWS
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

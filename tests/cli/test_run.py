@@ -110,7 +110,10 @@ def test_no_prompt_at_all_is_an_error() -> None:
 def test_bytes_that_are_not_utf8_are_an_error() -> None:
     result = run_oss("run", stdin=b"caf\xe9 au lait")
     assert (result.stdout, result.status) == ("", 2)
-    assert result.stderr == "error: standard input is not UTF-8 text\n  byte 3 of 12 is 0xe9\n"
+    assert result.stderr == (
+        "error: standard input is not UTF-8 text\n  byte 3 of 12 is 0xe9\n"
+        "hint: if it is a text, name its encoding: --encoding latin-1\n"
+    )
 
 
 def test_a_prompt_longer_than_the_context_is_an_error_with_both_numbers() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable, Sequence
 
 from oss_cli.conversation.events import Event
 from oss_cli.conversation.messages import Message
-from oss_cli.conversation.options import ReplyOptions
+from oss_cli.conversation.options import ReplyOptions, SamplingOptions
 
 
 class ScriptedBackend:
@@ -12,6 +12,8 @@ class ScriptedBackend:
 
     name = "scripted"
     sha256 = "5c" * 32
+    is_plain = False
+    sampling = SamplingOptions()
 
     def __init__(self, *replies: Iterable[Event | BaseException], context_tokens: int = 4096) -> None:
         self._replies = list(replies)

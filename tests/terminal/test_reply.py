@@ -23,6 +23,7 @@ from oss_cli.conversation.habits import ReasoningView
 from oss_cli.conversation.messages import ToolCall
 from oss_cli.errors import ClosedPipe, ExitCode, ReplyCutOff
 from oss_cli.terminal.console import Console, Stream
+from oss_cli.terminal.reasoning import write_reasoning
 from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
 from tests.terminal.streams import Clock, Kind, Output, Screen
 
@@ -353,3 +354,14 @@ def test_a_pipe_that_nobody_reads_ends_the_reply() -> None:
     out = Stream(ClosedFile(), is_watched=False, has_escapes=False, has_colour=False)
     with pytest.raises(ClosedPipe), ReplyPrinter(Console(out, Output(Kind.PLAIN).stream)) as printer:
         printer.show([TextDelta("Hi"), ENDED])
+
+
+def test_reasoning_that_a_pipe_asked_for_ends_with_its_line() -> None:
+    screen = Screen(Kind.PIPE, Kind.PIPE)
+    events: list[Event] = [ReasoningDelta("Let me "), ReasoningDelta("see."), TextDelta("Four."), ENDED]
+    assert list(write_reasoning(events, screen.console.err)) == events
+    assert screen.texts == ("", "Let me see.\n")
+    stopped = write_reasoning([ReasoningDelta("Hm"), ENDED], screen.console.err)
+    next(stopped)
+    stopped.close()
+    assert screen.texts == ("", "Let me see.\nHm\n")

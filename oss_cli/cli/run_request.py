@@ -1,0 +1,175 @@
+"""What `oss run` was asked: plain values, put together from the command line, a template and the input."""
+
+import secrets
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oss_cli.cli.run_input import InputSources, check_letters, missing_prompt, read_input
+from oss_cli.cli.run_words import split_model, split_pairs
+from oss_cli.errors import BadUsage
+
+if TYPE_CHECKING:
+    from oss_cli.conversation.messages import Message
+    from oss_cli.conversation.options import ReplyOptions
+    from oss_cli.settings import Settings
+    from oss_cli.templates import Template
+    from oss_cli.wiring import ModelChoice, Resumed
+
+_SEEDS = 2**32 - 1
+"""So many there are, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line names, as it was typed."""
+
+    words: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+    encoding: str = ""
+    template: str | None = None
+    variables: tuple[str, ...] = ()
+    goes_on: bool = False
+    """With the last conversation."""
+    conversation: str | None = None
+    """Go on with this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How the answer is wanted."""
+
+    extract: bool = False
+    """Only its first block of code."""
+    extract_lang: str = ""
+    """The first in this language; empty: in any."""
+    is_raw: bool = False
+    """The prompt is gone on with, in no chat format."""
+    is_json: bool = False
+    is_json_lines: bool = False
+    shows_reasoning: bool = False
+    hides_reasoning: bool = False
+    shows_stats: bool = False
+    shows_log: bool = False
+    saves: bool = False
+    """As a new conversation."""
+
+    def with_template(self, template: "Template") -> "Wishes":
+        """What a template wants, too."""
+        return replace(
+            self,
+            extract=self.extract or template.extract or bool(template.extract_lang),
+            extract_lang=self.extract_lang or template.extract_lang,
+            is_raw=self.is_raw or template.raw,
+        )
+
+    def check(self, *, goes_on: bool, system: str | None, private: bool | None) -> None:
+        """Refuse what cannot go together.
+
+        goes_on: with a kept conversation. system: instructions, if they were given for this reply.
+
+        Raises:
+            BadUsage: two wishes contradict each other.
+        """
+        if self.is_json and self.is_json_lines:
+            raise BadUsage(
+                "--json and --jsonl exclude each other", cause="the last line of --jsonl is what --json writes"
+            )
+        if self.is_raw and (goes_on or self.saves):
+            raise BadUsage(
+                "--raw has no conversation", cause="a text that is gone on with is none", hint="oss run --raw TEXT"
+            )
+        if self.is_raw and system is not None:
+            raise BadUsage("--raw has no place for instructions", cause="the model reads the prompt and nothing else")
+        if self.saves and private:
+            raise BadUsage(
+                "nothing can be kept", cause="the setting private is true", hint="OSS_PRIVATE=false oss run --save"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything about one reply."""
+
+    choice: "ModelChoice"
+    settings: "Settings"
+    prompt: str
+    typed: str
+    """What of the prompt was typed or piped, where files stand in it, too."""
+    wishes: Wishes
+    resumed: "Resumed | None" = None
+    notices: tuple[str, ...] = ()
+
+    def with_seed(self) -> "Request":
+        """The same with a seed that is known, also if the reply is broken off."""
+        sampling = self.settings.sampling
+        if sampling.seed is not None:
+            return self
+        return replace(
+            self, settings=replace(self.settings, sampling=replace(sampling, seed=secrets.randbelow(_SEEDS)))
+        )
+
+    def messages(self) -> "tuple[list[Message], ReplyOptions]":
+        """What a model is told, and how it is to answer."""
+        from oss_cli import wiring
+        from oss_cli.conversation.messages import user_message
+        from oss_cli.conversation.tree import Node, shown_to_model, told
+
+        options = wiring.reply_options(self.settings)
+        question = Node("", None, user_message(self.prompt), 0.0)
+        if self.wishes.is_raw:
+            return [question.message], options  # instructions of config.toml are meant for conversations
+        if self.resumed is None:
+            return told(self.settings.system or "", [question]), options
+        before = shown_to_model(self.resumed.conversation.path())
+        system = self.settings.system or self.resumed.conversation.system
+        return told(system, [*before, question]), replace(options, date=self.resumed.conversation.date)
+
+
+def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Request:
+    """The request with its prompt; the model is looked for before the input is waited for.
+
+    command_line: the settings that it decides, but for a model among the words.
+
+    Raises:
+        BadUsage: there is no prompt, the input is no text, the template lacks values, or wishes contradict each other.
+        DoesNotFit: the input is larger than any context.
+        OssError: the model, the conversation or a file of settings cannot be used.
+    """
+    from oss_cli import wiring
+
+    folder = wiring.open_templates()
+    template = folder.load(given.template) if given.template is not None else None
+    if template is None and given.variables:
+        raise BadUsage("-p goes with a template", hint=f"oss run -t NAME -p {shlex.quote(given.variables[0])}")
+    values = split_pairs(given.variables, option="-p")
+    named, prompt = split_model(
+        list(given.words), command_line.model, needs_prompt=not given.files and template is None
+    )
+    command_line = replace(command_line, model=named)
+    goes_on = given.goes_on or given.conversation is not None
+    if template is not None:
+        wishes = wishes.with_template(template)
+        settings = wiring.load_settings(command_line.over(folder.settings(template)))
+    else:
+        settings = wiring.load_settings(command_line)
+    wishes.check(goes_on=goes_on, system=command_line.system, private=settings.private)
+    if settings.private:
+        wiring.leave_no_trace()
+    resumed = wiring.resume(given.conversation, is_last=given.goes_on)
+    if resumed is not None:
+        settings = resumed.fill_in(command_line, settings)
+    choice = replace(wiring.choose_model(settings.model), is_plain=wishes.is_raw)
+    read = read_input(InputSources(prompt, given.files, given.encoding), is_raw=wishes.is_raw)
+    text, typed = read.text, read.typed
+    if template is not None:
+        filled = template.fill(values, text)
+        parts = [filled.prompt] if filled.has_input else [text, filled.prompt]
+        text, typed = "\n\n".join(part for part in parts if part.strip()), ""
+        if command_line.system is None and template.system:
+            settings = replace(settings, system=filled.system)
+    check_letters(text, settings.system or "")
+    if not text.strip():
+        raise missing_prompt(named)
+    return Request(choice, settings, text, typed, wishes, resumed, read.notices)
