@@ -36,6 +36,9 @@ class GrowingReply:
         self._retelling: Retelling | None = None
         self._events: deque[list[ReplyEvent]] = deque()  # its append and popleft are safe between threads
         self._has_call = False
+        self._is_closed = False
+        self.is_complete = False
+        """Whether nothing can follow a reply that was gone on with: what `go_on_from` gave is its rest."""
 
     def go_on_from(self, begun: BegunReply, opening: Sequence[int]) -> list[ReplyEvent]:
         """Read a reply that was broken off; its events that were not shown.
@@ -44,12 +47,17 @@ class GrowingReply:
         looked for in it.
 
         Raises:
-            BadUsage: it was not broken off.
+            BadUsage: it was not broken off, and all of it was shown.
         """
         pieces = [self._reader.feed(token) for token in opening]
         if begun.tokens:
             pieces = [self._within_stops(piece) for piece in pieces]
         events = [event for piece in pieces for event in piece]
+        if self._reader.is_done and begun.tokens and not self._has_call and not self._stops.has_stopped:
+            events += self._closing(is_cut_off=False)
+            if rest := Retelling(begun.message, events).untold(events):
+                self.is_complete = True
+                return rest
         if self._reader.is_done or self._stops.has_stopped or begun.message.tool_calls:
             cause = "it ended before a stop string" if self._stops.has_stopped else "the model has ended it"
             raise BadUsage("the reply is complete", cause=cause)
@@ -71,7 +79,10 @@ class GrowingReply:
 
     def take_token(self, token: int) -> Decision:
         """Read one token; what follows."""
-        self._events.append(self._new(self._within_stops(self._reader.feed(token))))
+        events = self._within_stops(self._reader.feed(token))
+        if self._reader.is_done:  # now, not at the end that the engine tells: Ctrl-C may come before it
+            events += self._closing(is_cut_off=False)
+        self._events.append(self._new(events))
         if self._reader.is_done or self._stops.has_stopped:
             return STOP
         if self._budget is None:
@@ -86,8 +97,7 @@ class GrowingReply:
 
     def close(self, reason: EndReason) -> list[ReplyEvent]:
         """The last events, after those of all tokens."""
-        events = self._within_stops(self._reader.close(is_cut_off=reason in _CUT_OFF))
-        return self._new(events + self._released())
+        return self._new(self._closing(is_cut_off=reason in _CUT_OFF))
 
     def stop_reason(self, reason: EndReason) -> StopReason:
         """Why the reply has ended, seen from outside."""
@@ -115,6 +125,14 @@ class GrowingReply:
             self._has_call = self._has_call or isinstance(event, ToolCallEnded)
             let_through.append(event)
         return let_through
+
+    def _closing(self, *, is_cut_off: bool) -> list[ReplyEvent]:
+        """What the reader and the stop strings held back, once."""
+        if self._is_closed:
+            return []
+        self._is_closed = True
+        events = self._within_stops(self._reader.close(is_cut_off=is_cut_off))
+        return events + self._released()
 
     def _released(self) -> list[ReplyEvent]:
         rest = self._stops.close()

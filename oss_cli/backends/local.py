@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from oss_cli.backends.growing_reply import GrowingReply
-from oss_cli.conversation.events import Event, PrefillProgress, TokensSampled, TurnEnded, Usage
+from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
 from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled
@@ -45,7 +45,7 @@ class LocalBackend:
 
         Raises:
             BadUsage: there is nothing to answer, the format cannot express these messages, or the reply to go on with
-                is complete.
+                is complete and all of it was told.
             PromptTooLong: the prompt leaves no room in the context.
             EngineFailed: the model could not be evaluated, or the backend was closed.
         """
@@ -60,6 +60,11 @@ class LocalBackend:
             self._format.reader(prompt), sampling.stop or (), reasoning_budget=options.reasoning_budget
         )
         untold = reply.go_on_from(options.begun, opening) if options.begun is not None else []
+        if reply.is_complete:
+            yield from untold
+            usage = Usage(prompt_tokens=len(prompt.tokens) + len(opening), context_tokens=self._engine.most_tokens)
+            yield TurnEnded(StopReason.END, usage, seed=sampling.seed or 0)
+            return
         request = GenerationRequest(
             prompt=prompt.tokens + opening,
             sampling=sampling,

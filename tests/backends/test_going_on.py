@@ -193,6 +193,18 @@ def test_half_a_character_is_not_told_when_a_reply_is_cut_off(open_backend: Open
     assert [told.answer for told in cut] == ["", "", "", "", "🚀"]
 
 
+def test_what_a_complete_reply_still_held_back_is_told_when_it_is_to_go_on(open_backend: OpenBackend) -> None:
+    backend = open_backend()
+    messages, stopping = ASKED["a word"], SamplingOptions(stop=("banana!",))
+    whole = listen(backend.reply(messages, options(stopping)))
+    told = break_off(backend, messages, options(stopping), tokens=len(whole.tokens), is_late=False)
+    assert (told.tokens, told.answer) == (whole.tokens, "")  # what may begin the stop string waits for the end
+    rest = listen(backend.reply(messages, options(stopping, begun=told.begun)))
+    assert (rest.tokens, rest.texts, rest.ended and rest.ended.reason) == ([], ("", "", "banana"), StopReason.END)
+    with pytest.raises(BadUsage, match="the reply is complete"):
+        listen(backend.reply(messages, options(stopping, begun=whole.begun)))
+
+
 @pytest.mark.parametrize("effort", [ReasoningEffort.LOW, ReasoningEffort.MEDIUM])
 def test_a_complete_reply_does_not_go_on(open_backend: OpenBackend, effort: ReasoningEffort) -> None:
     backend = open_backend()

@@ -1,6 +1,6 @@
 """A prompt format and an engine joined: which events come, what the engine is asked, how a reply ends."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ from oss_cli.conversation.events import (
 )
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall, user_message
 from oss_cli.conversation.options import ReasoningEffort, ReplyOptions, SamplingOptions
-from oss_cli.engine.base import EndReason
+from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest
 from oss_cli.errors import BadUsage, ExitCode
 from oss_cli.prompts.base import Prompt, RenderOptions
 from tests.fakes.engine import ScriptedEngine
@@ -192,6 +192,27 @@ def test_a_stop_string_in_what_was_held_back_counts() -> None:
 
 def test_the_beginning_of_a_stop_string_at_the_end_is_part_of_the_answer() -> None:
     assert said(reply(ScriptedEngine([2, 3, END]), stops("world"))) == ("Hello wor", StopReason.END)
+
+
+class InterruptedEngine(ScriptedEngine):
+    """Ctrl-C comes after the last token, before the end is told."""
+
+    def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
+        for event in super().generate(request):
+            if isinstance(event, Ended):
+                raise KeyboardInterrupt
+            yield event
+
+
+@pytest.mark.parametrize(
+    ("tokens", "rest", "answer"), [([2, 3, 7], "", "Hello wor"), ([2, 7], " (end)", "Hello (end)"), ([3], "", " ")]
+)
+def test_what_was_held_back_comes_with_the_token_that_ends_the_reply(tokens: list[int], rest: str, answer: str) -> None:
+    events = LocalBackend(InterruptedEngine(tokens), ScriptedFormat(rest), MODEL).reply(ASKED, stops("world"))
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        told += iter(events)
+    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == answer
 
 
 def test_text_before_a_tool_call_comes_before_it() -> None:
