@@ -209,7 +209,7 @@ class InterruptedEngine(ScriptedEngine):
 )
 def test_what_was_held_back_comes_with_the_token_that_ends_the_reply(tokens: list[int], rest: str, answer: str) -> None:
     events = LocalBackend(InterruptedEngine(tokens), ScriptedFormat(rest), MODEL).reply(ASKED, stops("world"))
-    told = []
+    told: list[Event] = []
     with pytest.raises(KeyboardInterrupt):
         told += iter(events)
     assert "".join(event.text for event in told if isinstance(event, TextDelta)) == answer
