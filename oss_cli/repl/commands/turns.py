@@ -1,12 +1,10 @@
 """Commands that make the model speak, or take back what was said."""
 
-from oss_cli.conversation.tree import Node
+from oss_cli.conversation.tree import Node, first_words
 from oss_cli.errors import BadUsage
 from oss_cli.repl.chat import Chat
 from oss_cli.repl.commands.table import REGISTRY
 from oss_cli.repl.registry import Answer, Offer, Outcome, Stay, SumUp
-
-_QUOTED_LENGTH = 60
 
 
 @REGISTRY.command("regen", "retry", "again")
@@ -55,8 +53,7 @@ def begin_anew(chat: Chat, argument: str) -> Outcome:
 
 def quoted(node: Node) -> str:
     """The beginning of what a node says, on one line."""
-    text = " ".join((node.typed or node.message.content or node.message.reasoning).split())
-    return text if len(text) <= _QUOTED_LENGTH else text[: _QUOTED_LENGTH - 1].rstrip() + "…"
+    return first_words(node.typed or node.message.content or node.message.reasoning)
 
 
 def _number(text: str) -> int:
