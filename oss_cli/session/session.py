@@ -258,10 +258,10 @@ class Session:
         options = self.options
         if begun is not None:
             options = replace(options, begun=BegunReply(begun.message, self._tokens_of(begun)))
-        making = Making(self.backend.name, self.backend.sha256, options.effort, options.sampling)
-        if options.sampling.seed is None:  # drawn here, so that a reply that is stopped has one, too
-            options = replace(options, sampling=replace(options.sampling, seed=_fresh_seed()))
-        making = replace(making, seed=options.sampling.seed)
+        asked = options.sampling
+        if asked.seed is None:  # drawn here, so that a reply that is stopped has one, too
+            options = replace(options, sampling=replace(asked, seed=_fresh_seed()))
+        making = Making(self.backend.name, self.backend.sha256, options.effort, asked, options.sampling.seed)
         node = begun or Node(new_id(), parent_id, Message(Role.ASSISTANT), self._clock(), making=making)
 
         def grow(turn: Turn) -> None:
@@ -282,9 +282,8 @@ class Session:
 
     def _end_reply(self, grown: Node, turn: Turn, former: str | None) -> None:
         """Keep a reply as it is at the end of its turn; one that has ended in its reasoning is of no use to anybody."""
-        is_new = not (turn.begun.content or turn.begun.reasoning)
-        has_moved = turn.has_said or (turn.ended is not None and not is_new)
-        if grown.message.content or (grown.message.reasoning and (grown.is_partial or not is_new)):
+        has_moved = turn.has_said or (turn.ended is not None and turn.goes_on)
+        if grown.message.content or (grown.message.reasoning and (grown.is_partial or turn.goes_on)):
             if has_moved:
                 self._add(grown)
                 self._keep_facts()
@@ -332,11 +331,10 @@ class Session:
 def _grown(node: Node, turn: Turn, making: Making, reason: StopReason | None) -> Node:
     """A reply's node as it is now. making: of the model that speaks, which need not be the one that began."""
     assert node.making is not None, "a reply tells how it was made"
-    goes_on = bool(turn.begun.content or turn.begun.reasoning)
-    knows_tokens = not goes_on or bool(turn.tokens[: len(turn.tokens) - turn.new_tokens])
+    knows_tokens = not turn.goes_on or len(turn.tokens) > turn.new_tokens
     grown = replace(
         making,
-        usage=_together(node.making.usage, _usage(turn)) if goes_on else _usage(turn),
+        usage=_together(node.making.usage, _usage(turn)) if turn.goes_on else _usage(turn),
         reason=reason,
         tokens=tuple(turn.tokens) if knows_tokens else (),
     )

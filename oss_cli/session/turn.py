@@ -73,6 +73,11 @@ class Turn:
                 yield event
 
     @property
+    def goes_on(self) -> bool:
+        """Whether something of the reply had been said before."""
+        return bool(self.begun.content or self.begun.reasoning)
+
+    @property
     def has_answer(self) -> bool:
         """Whether any of the answer has been said."""
         return bool(self._answer)
