@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": {"wiring", "catalogue", "engine", "machine", "settings", "store", "http", "paths"},
     "session": {"backends.base"},
     "history": {"paths"},
-    "backends": {"prompts", "engine"},
+    "backends": {"prompts", "engine", "grammar"},
+    "grammar": set(),
     "prompts": set(),
     "engine": set(),
     "store": {"catalogue", "paths", "http"},
@@ -64,6 +65,7 @@ OWNERS = {
     "platformdirs": "paths",
     "tomlkit": "toml_file",
     "charset_normalizer": "attachments.decoding",
+    "jsonschema": "grammar.validation",
 }
 
 

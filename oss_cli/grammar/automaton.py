@@ -1,0 +1,211 @@
+"""Follows a text through a grammar, byte by byte: may it go on like this, may it end here?
+
+A pushdown automaton that is made while it runs. A stack is what is still to come, an immutable chain that other stacks
+share; a state is the set of stacks that the text so far allows. Both are kept, so that a place where the text has been
+before costs one look into a dict a byte (0.1 microseconds); a new place costs a few microseconds.
+Knows nothing of models: a control token is a symbol beyond the 256 bytes.
+"""
+
+from collections.abc import Iterable
+
+from oss_cli.errors import BadUsage
+from oss_cli.grammar.nodes import EMPTY, ByteSet, Choice, Node, Repeat, Rule, Sequence, Text, TokenMark
+from oss_cli.grammar.soundness import find_productive
+
+TOKEN_SYMBOLS = 256
+"""The symbol of control token N is this and N."""
+_DEEPEST = 600
+"""Most parts a stack may hold, about a hundred levels of JSON: readers of JSON give up not far beyond."""
+_MOST_STACKS = 20_000
+"""A text that can be read in more ways at once comes of a grammar that is no use."""
+
+
+class _Stack:
+    """What is still to come: a part of the grammar, then the rest. Two equal ones are one object."""
+
+    __slots__ = ("depth", "heads", "node", "rest")
+
+    def __init__(self, node: Node, rest: "_Stack | None") -> None:
+        self.node = node
+        self.rest = rest
+        self.depth: int = rest.depth + 1 if rest is not None else 0
+        self.heads: frozenset[_Stack] | None = None
+        """The stacks with a byte or a token on top that this one stands for, once they are known."""
+
+
+_END = _Stack(EMPTY, None)
+"""Nothing has to come any more; it is below all other stacks."""
+
+
+class State:
+    """Where a text has led. Two texts that can go on in the same way lead to the same state."""
+
+    __slots__ = ("_automaton", "_next", "_stacks", "may_end", "memory")
+
+    def __init__(self, automaton: "Automaton", stacks: frozenset[_Stack]) -> None:
+        self._automaton = automaton
+        self._stacks = stacks - {_END}
+        self._next: dict[int, State | None] = {}
+        self.may_end = _END in stacks
+        """Whether the text may end here."""
+        self.memory: object = None
+        """What somebody else wants to keep of this state."""
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether anything may follow."""
+        return bool(self._stacks)
+
+    def after(self, symbols: Iterable[int]) -> "State | None":
+        """Where more bytes lead; None: the grammar does not allow them.
+
+        Raises:
+            BadUsage: the grammar allows too many readings of the text.
+        """
+        state = self
+        for symbol in symbols:
+            try:
+                following = state._next[symbol]
+            except KeyError:
+                following = state._next[symbol] = state._automaton.step(state._stacks, symbol)
+            if following is None:
+                return None
+            state = following
+        return state
+
+
+class Automaton:
+    """One grammar, ready to follow texts. For one thread at a time.
+
+    Raises:
+        BadUsage: the grammar allows no text at all.
+    """
+
+    def __init__(self, root: Node) -> None:
+        self._root = root  # keeps every part alive: they are known by their ids
+        self._productive = find_productive(root)
+        self._texts: dict[bytes, Text] = {}
+        self._repeats: dict[tuple[int, int, int | None], Repeat] = {}
+        self._stacks: dict[tuple[int, int], _Stack] = {}
+        self._states: dict[frozenset[_Stack], State] = {}
+        start = self._push(root, _END)
+        if start is None:
+            raise BadUsage("no answer can have this form", cause="it contradicts itself, or never comes to an end")
+        self.start = self._state(self._heads(start))
+        """Before the first byte."""
+
+    def accepts(self, data: bytes) -> bool:
+        """Whether a whole text is as the grammar says."""
+        state = self.start.after(data)
+        return state is not None and state.may_end
+
+    def step(self, stacks: Iterable[_Stack], symbol: int) -> State | None:
+        """Where one symbol leads from these stacks: for `State` alone."""
+        reached: set[_Stack] = set()
+        for stack in stacks:
+            rest = self._after_head(stack, symbol)
+            if rest is not None:
+                reached |= self._heads(rest)
+            if len(reached) > _MOST_STACKS:
+                raise BadUsage(
+                    "the grammar allows too many readings of one text",
+                    cause=f"more than {_MOST_STACKS:,} of what has come of the reply",
+                    hint="leave out repetitions of repetitions, such as (a* b*)*",
+                )
+        return self._state(frozenset(reached)) if reached else None
+
+    def _state(self, stacks: frozenset[_Stack]) -> State:
+        state = self._states.get(stacks)
+        if state is None:
+            state = self._states[stacks] = State(self, stacks)
+        return state
+
+    def _push(self, node: Node, rest: _Stack) -> _Stack | None:
+        """A stack with one more part on it; None: nothing can come of it."""
+        if id(node) not in self._productive or rest.depth >= _DEEPEST:
+            return None
+        key = (id(node), id(rest))
+        stack = self._stacks.get(key)
+        if stack is None:
+            stack = self._stacks[key] = _Stack(node, rest)
+        return stack
+
+    def _after_head(self, stack: _Stack, symbol: int) -> _Stack | None:
+        """What is left of a stack when its first byte or token has come; None: it is another one."""
+        rest = stack.rest
+        assert rest is not None
+        match stack.node:
+            case ByteSet(mask):
+                return rest if symbol < TOKEN_SYMBOLS and mask >> symbol & 1 else None
+            case Text(data):
+                if data[0] != symbol:
+                    return None
+                return rest if len(data) == 1 else self._push(self._text(data[1:]), rest)
+            case TokenMark(token):
+                return rest if symbol == TOKEN_SYMBOLS + token else None
+            case _:  # the end
+                return None
+
+    def _heads(self, stack: _Stack) -> frozenset[_Stack]:
+        """The stacks with a byte or a token on top, and perhaps the end, that this one stands for."""
+        if stack.heads is None:
+            heads: set[_Stack] = set()
+            seen: set[_Stack] = set()
+            todo = [stack]
+            while todo:
+                one = todo.pop()
+                if one in seen:
+                    continue
+                seen.add(one)
+                if one is _END or isinstance(one.node, (Text, ByteSet, TokenMark)):
+                    heads.add(one)
+                else:
+                    todo += self._opened(one)
+            stack.heads = frozenset(heads)
+        return stack.heads
+
+    def _opened(self, stack: _Stack) -> list[_Stack]:
+        """What a stack with a compound part on top stands for."""
+        rest = stack.rest
+        assert rest is not None
+        match stack.node:
+            case Choice(items):
+                pushed = [self._push(item, rest) for item in items]
+            case Sequence(items):
+                pushed = [self._push_all(items, rest)]
+            case Repeat(item, least, most):
+                further = self._push_further(item, max(0, least - 1), None if most is None else most - 1, rest)
+                once = self._push(item, further) if further is not None else None
+                pushed = [once] if least > 0 else [once, rest]
+            case Rule(body=body):
+                pushed = [self._push(body, rest)]
+            case _:
+                raise AssertionError(stack.node)
+        return [one for one in pushed if one is not None]
+
+    def _push_all(self, items: tuple[Node, ...], rest: _Stack) -> _Stack | None:
+        top: _Stack | None = rest
+        for item in reversed(items):
+            if top is None:
+                return None
+            top = self._push(item, top)
+        return top
+
+    def _push_further(self, item: Node, least: int, most: int | None, rest: _Stack) -> _Stack | None:
+        """What is left of a repetition after one time."""
+        if most == 0:
+            return rest
+        key = (id(item), least, most)
+        node = self._repeats.get(key)
+        if node is None:
+            node = self._repeats[key] = Repeat(item, least, most)
+            if least == 0 or id(item) in self._productive:
+                self._productive.add(id(node))
+        return self._push(node, rest)
+
+    def _text(self, data: bytes) -> Text:
+        node = self._texts.get(data)
+        if node is None:
+            node = self._texts[data] = Text(data)
+            self._productive.add(id(node))
+        return node

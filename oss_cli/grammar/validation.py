@@ -1,0 +1,70 @@
+"""JSON held against a schema, by the `jsonschema` library. Knows nothing of grammars.
+
+Numbers are read as decimals: a multiple of 0.1 is one in decimals alone.
+"""
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
+
+from oss_cli.errors import BadUsage
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+_MOST_SHOWN = 200
+
+
+def check_schema(schema: object) -> None:
+    """Make sure that this is a JSON Schema.
+
+    Raises:
+        BadUsage: it is none; says where.
+    """
+    from jsonschema import SchemaError  # 200 ms, and only where a schema is given
+    from jsonschema.validators import Draft202012Validator, validator_for  # the same
+
+    kind = validator_for(schema if isinstance(schema, dict) else {}, default=Draft202012Validator)
+    try:
+        kind.check_schema(cast("dict[str, object]", schema))
+    except SchemaError as error:
+        raise BadUsage(
+            "the schema is no JSON Schema", cause=f"{_pointer(error.path)}: {_short(error.message)}"
+        ) from error
+    except RecursionError as error:
+        raise BadUsage("the schema cannot be used", cause="it is nested too deep") from error
+
+
+def find_problem(schema: object, document: str) -> str:
+    """Why a text is not JSON that fits a schema: where, and what; empty: it fits."""
+    try:
+        value = json.loads(document, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        if not document.strip():
+            return "it is empty"
+        return f"it is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    except (RecursionError, ValueError):  # the second: a number of thousands of digits
+        return "it is not JSON that can be read: nested too deep, or a number too long"
+    try:
+        found = next(iter(_validator(schema).iter_errors(value)), None)
+    except RecursionError:
+        return "it is nested too deep"
+    return "" if found is None else f"{_pointer(found.path)}: {_short(found.message)}"
+
+
+def _validator(schema: object) -> "Validator":
+    from jsonschema.validators import Draft202012Validator, validator_for  # 200 ms, and only where a schema is given
+
+    exact = json.loads(json.dumps(schema), parse_float=Decimal)
+    kind = validator_for(exact if isinstance(exact, dict) else {}, default=Draft202012Validator)
+    return kind(exact)
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _short(message: str) -> str:
+    message = message.replace("Decimal('", "").replace("')", "") if "Decimal('" in message else message
+    return message if len(message) <= _MOST_SHOWN else message[:_MOST_SHOWN] + "…"
