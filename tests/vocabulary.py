@@ -100,6 +100,22 @@ def _merges(ranks: dict[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _write_gguf(path: Path, ranks: dict[bytes, int]) -> None:
+    writer = gguf.GGUFWriter(path, "gpt-oss")
+    writer.add_name("gpt-oss vocabulary")
+    writer.add_vocab_size(_TOTAL)
+    _add_tokens(writer, ranks)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def add_gpt_oss_vocabulary(writer: gguf.GGUFWriter) -> None:
+    """Give a model that is being written gpt-oss's tokens."""
+    _add_tokens(writer, _read_ranks())
+
+
+def _add_tokens(writer: gguf.GGUFWriter, ranks: dict[bytes, int]) -> None:
     letters = _byte_letters()
 
     def spell(token: bytes) -> str:
@@ -107,9 +123,6 @@ def _write_gguf(path: Path, ranks: dict[bytes, int]) -> None:
 
     texts = {rank: spell(token) for token, rank in ranks.items()} | _SPECIAL
     tokens = [texts.get(number, f"[PAD{number}]") for number in range(_TOTAL)]
-    writer = gguf.GGUFWriter(path, "gpt-oss")
-    writer.add_name("gpt-oss vocabulary")
-    writer.add_vocab_size(_TOTAL)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-4o")
     writer.add_token_list(tokens)
@@ -118,10 +131,6 @@ def _write_gguf(path: Path, ranks: dict[bytes, int]) -> None:
     writer.add_bos_token_id(_BOS)
     writer.add_eos_token_id(_EOS)
     writer.add_pad_token_id(_PAD)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def _token_type(number: int, texts: dict[int, str]) -> gguf.TokenType:

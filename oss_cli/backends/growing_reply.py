@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
+from oss_cli.backends.answer_guard import AnswerGuard
 from oss_cli.backends.retelling import Retelling
 from oss_cli.backends.stop_strings import StopStrings
 from oss_cli.conversation.events import ReplyEvent, StopReason, TextDelta, ToolCallEnded
@@ -14,6 +15,7 @@ from oss_cli.prompts.base import ReplyReader
 _STOP_REASONS = {
     EndReason.END_TOKEN: StopReason.END,
     EndReason.ON_TOKEN: StopReason.END,
+    EndReason.NO_TOKEN: StopReason.END,
     EndReason.MAX_TOKENS: StopReason.MAX_TOKENS,
     EndReason.CONTEXT_FULL: StopReason.CONTEXT_FULL,
     EndReason.CANCELLED: StopReason.CANCELLED,
@@ -26,8 +28,17 @@ _CHARACTER_TOKENS = 3
 class GrowingReply:
     """Fed on the engine's thread, emptied on the caller's: one list of events for each token, in the same order."""
 
-    def __init__(self, reader: ReplyReader, stops: Sequence[str], *, reasoning_budget: int | None = None) -> None:
+    def __init__(
+        self,
+        reader: ReplyReader,
+        stops: Sequence[str],
+        *,
+        reasoning_budget: int | None = None,
+        guard: AnswerGuard | None = None,
+    ) -> None:
+        """guard: is told of every token, and ends the reply when nothing can follow."""
         self._reader = reader
+        self._guard = guard
         self._stops = StopStrings(tuple(stops))
         self._budget = reasoning_budget
         self._coming = 0
@@ -49,7 +60,7 @@ class GrowingReply:
         Raises:
             BadUsage: it was not broken off, and all of it was shown.
         """
-        pieces = [self._reader.feed(token) for token in opening]
+        pieces = [self._feed(token) for token in opening]
         if begun.tokens:
             pieces = [self._within_stops(piece) for piece in pieces]
         events = [event for piece in pieces for event in piece]
@@ -79,11 +90,12 @@ class GrowingReply:
 
     def take_token(self, token: int) -> Decision:
         """Read one token; what follows."""
-        events = self._within_stops(self._reader.feed(token))
+        events = self._within_stops(self._feed(token))
         if self._reader.is_done:  # now, not at the end that the engine tells: Ctrl-C may come before it
             events += self._closing(is_cut_off=False)
         self._events.append(self._new(events))
-        if self._reader.is_done or self._stops.has_stopped:
+        is_complete = self._guard is not None and self._guard.is_complete
+        if self._reader.is_done or self._stops.has_stopped or is_complete:
             return STOP
         if self._budget is None:
             return GO_ON
@@ -111,6 +123,11 @@ class GrowingReply:
     def reasoning_tokens(self) -> int:
         """How many tokens were reasoning, those not counted that `go_on_from` read."""
         return self._reader.reasoning_tokens - self._earlier_reasoning
+
+    def _feed(self, token: int) -> list[ReplyEvent]:
+        if self._guard is not None:
+            self._guard.take(token)
+        return self._reader.feed(token)
 
     def _within_stops(self, events: Sequence[ReplyEvent]) -> list[ReplyEvent]:
         """The events up to a stop string in the answer."""

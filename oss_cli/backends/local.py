@@ -6,12 +6,15 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from oss_cli.backends.answer_guard import AnswerGuard
 from oss_cli.backends.growing_reply import GrowingReply
 from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
 from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled
 from oss_cli.errors import BadUsage
+from oss_cli.grammar.form import compile_form
+from oss_cli.grammar.token_table import TokenTable
 from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
 
 
@@ -33,6 +36,7 @@ class LocalBackend:
         self._engine = engine
         self._format = prompt_format
         self._model = model
+        self._table: TokenTable | None = None
         self.name = model.name
         self.sha256 = model.sha256
         self.is_plain = prompt_format.is_plain
@@ -44,8 +48,8 @@ class LocalBackend:
         A reply to go on with (`options.begun`) stands after the messages, not among them.
 
         Raises:
-            BadUsage: there is nothing to answer, the format cannot express these messages, or the reply to go on with
-                is complete and all of it was told.
+            BadUsage: there is nothing to answer, the format cannot express these messages, the reply to go on with is
+                complete and all of it was told, or no answer can have the form that is asked for.
             PromptTooLong: the prompt leaves no room in the context.
             EngineFailed: the model could not be evaluated, or the backend was closed.
         """
@@ -56,8 +60,9 @@ class LocalBackend:
             sampling = replace(sampling, seed=_fresh_seed())
         options = self._with_known_tokens(options)
         prompt, opening = self._prompt(messages, options)
+        guard = self._guard(prompt, options)
         reply = GrowingReply(
-            self._format.reader(prompt), sampling.stop or (), reasoning_budget=options.reasoning_budget
+            self._format.reader(prompt), sampling.stop or (), reasoning_budget=options.reasoning_budget, guard=guard
         )
         untold = reply.go_on_from(options.begun, opening) if options.begun is not None else []
         if reply.is_complete:
@@ -71,6 +76,7 @@ class LocalBackend:
             on_token=reply.take_token,
             stable_tokens=prompt.stable_tokens if options.goes_on else None,
             forced=reply.forced_tokens(),
+            only=guard,
         )
         first_token_s = 0.0
         with closing(self._engine.generate(request)) as steps:
@@ -141,6 +147,18 @@ class LocalBackend:
             return options
         return replace(options, begun=BegunReply(begun.message))
 
+    def _guard(self, prompt: Prompt, options: ReplyOptions) -> AnswerGuard | None:
+        """What holds the answer to its form, if one was asked for."""
+        if options.answer_form is None:
+            return None
+        answer = compile_form(options.answer_form)
+        return AnswerGuard(answer, self._format.frame(prompt), self._engine.tokens, self._all_tokens)
+
+    def _all_tokens(self) -> TokenTable:
+        if self._table is None:
+            self._table = TokenTable(self._engine.tokens.pieces())
+        return self._table
+
     def _prompt(self, messages: Sequence[Message], options: ReplyOptions) -> tuple[Prompt, list[int]]:
         """The prompt for a reply, and the tokens of the reply that is gone on with."""
         prompt = render_prompt(self._format, messages, options)
@@ -163,7 +181,8 @@ def _asked(messages: Sequence[Message], options: ReplyOptions) -> tuple[Sequence
     if not any(message.content.strip() or message.tool_calls for message in messages):
         raise BadUsage("the prompt is empty", hint='oss run "Why is the sky blue?"')
     effort = options.effort or ReasoningEffort.MEDIUM
-    return messages, RenderOptions(date=options.date, effort=effort, tools=options.tools)
+    render_options = RenderOptions(date=options.date, effort=effort, tools=options.tools, form=options.answer_form)
+    return messages, render_options
 
 
 def _usage(ended: Ended, request: GenerationRequest, reply: GrowingReply, first_token_s: float) -> Usage:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
+from oss_cli.conversation.answer_form import AnswerForm
 from oss_cli.conversation.messages import Message, Tool
 
 
@@ -74,3 +75,5 @@ class ReplyOptions:
     """A reply to go on with; only what is new of it is told."""
     reasoning_budget: int | None = None
     """Most tokens of reasoning: then the model is made to answer; None: as many as it likes."""
+    answer_form: AnswerForm | None = None
+    """What the answer must be like; the reasoning before it stays free. A reply that is cut off may not be like it."""

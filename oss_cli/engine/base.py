@@ -1,6 +1,6 @@
 """What an engine is: it evaluates a prompt of token ids and samples more of them."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -22,6 +22,35 @@ GO_ON = Decision()
 STOP = Decision(stops=True)
 
 
+class TokenSource(Protocol):
+    """All tokens of a model. For one thread at a time."""
+
+    size: int
+    """How many there are; their ids count from 0."""
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for; empty for control tokens. Not always whole UTF-8 characters."""
+
+    def pieces(self) -> Iterable[bytes]:
+        """`piece` of every token, in the order of their ids; it takes a while."""
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model ends its reply with this token."""
+
+    def end_tokens(self) -> Collection[int]:
+        """Every token with which the model ends its reply."""
+
+
+class TokenFilter(Protocol):
+    """Which tokens may come next in a reply. Asked on the engine's thread; `on_token` tells it what came."""
+
+    def allows(self, token: int) -> bool:
+        """Whether a token may come next. Quick: asked for every token that is sampled."""
+
+    def allowed_tokens(self) -> Sequence[int]:
+        """Every token that may come next, each once. Asked only when no likely one may."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One prompt and how to go on from it."""
@@ -37,6 +66,8 @@ class GenerationRequest:
     """How many tokens of the prompt the next one of this conversation will share; None: there will be no next one."""
     forced: tuple[int, ...] = ()
     """Tokens that the reply begins with; in everything like those that a `Decision` forces."""
+    only: TokenFilter | None = None
+    """What sampled tokens must get past; forced ones come in any case."""
 
 
 class EndReason(StrEnum):
@@ -47,6 +78,8 @@ class EndReason(StrEnum):
     """`on_token` said so."""
     MAX_TOKENS = "max_tokens"
     CONTEXT_FULL = "context_full"
+    NO_TOKEN = "no_token"
+    """The request's filter let none through."""
     CANCELLED = "cancelled"
 
 
@@ -91,6 +124,10 @@ class Engine(Protocol):
     @property
     def vocabulary_tokens(self) -> int:
         """How many tokens the model knows: their ids are 0 to one less."""
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Its vocabulary."""
 
     @property
     def trained_tokens(self) -> int:

@@ -9,7 +9,7 @@ Knows nothing of models: a control token is a symbol beyond the 256 bytes.
 from collections.abc import Iterable
 
 from oss_cli.errors import BadUsage
-from oss_cli.grammar.nodes import EMPTY, ByteSet, Choice, Node, Repeat, Rule, Sequence, Text, TokenMark
+from oss_cli.grammar.nodes import EMPTY, ByteSet, Choice, Node, Repeat, Rule, Sequence, Text, TokenMark, Unit
 from oss_cli.grammar.soundness import find_productive
 
 TOKEN_SYMBOLS = 256
@@ -25,12 +25,21 @@ class _Stack:
 
     __slots__ = ("depth", "heads", "node", "rest")
 
-    def __init__(self, node: Node, rest: "_Stack | None") -> None:
+    def __init__(self, node: "Node | _Inside", rest: "_Stack | None") -> None:
         self.node = node
         self.rest = rest
         self.depth: int = rest.depth + 1 if rest is not None else 0
         self.heads: frozenset[_Stack] | None = None
         """The stacks with a byte or a token on top that this one stands for, once they are known."""
+
+
+class _Inside:
+    """A unit of which some bytes have come."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: "State") -> None:
+        self.state = state
 
 
 _END = _Stack(EMPTY, None)
@@ -85,6 +94,8 @@ class Automaton:
         self._root = root  # keeps every part alive: they are known by their ids
         self._productive = find_productive(root)
         self._texts: dict[bytes, Text] = {}
+        self._units: dict[int, Automaton] = {}
+        self._insides: dict[int, _Inside] = {}
         self._repeats: dict[tuple[int, int, int | None], Repeat] = {}
         self._stacks: dict[tuple[int, int], _Stack] = {}
         self._states: dict[frozenset[_Stack], State] = {}
@@ -120,7 +131,7 @@ class Automaton:
             state = self._states[stacks] = State(self, stacks)
         return state
 
-    def _push(self, node: Node, rest: _Stack) -> _Stack | None:
+    def _push(self, node: Node | _Inside, rest: _Stack) -> _Stack | None:
         """A stack with one more part on it; None: nothing can come of it."""
         if id(node) not in self._productive or rest.depth >= _DEEPEST:
             return None
@@ -134,17 +145,24 @@ class Automaton:
         """What is left of a stack when its first byte or token has come; None: it is another one."""
         rest = stack.rest
         assert rest is not None
+        left: Node | _Inside | None = None
         match stack.node:
             case ByteSet(mask):
-                return rest if symbol < TOKEN_SYMBOLS and mask >> symbol & 1 else None
+                fits = symbol < TOKEN_SYMBOLS and bool(mask >> symbol & 1)
             case Text(data):
-                if data[0] != symbol:
-                    return None
-                return rest if len(data) == 1 else self._push(self._text(data[1:]), rest)
+                fits = data[0] == symbol
+                left = self._text(data[1:]) if fits and len(data) > 1 else None
             case TokenMark(token):
-                return rest if symbol == TOKEN_SYMBOLS + token else None
+                fits = symbol == TOKEN_SYMBOLS + token
+            case _Inside(state=state):
+                following = state.after((symbol,))
+                fits = following is not None
+                left = self._inside(following) if following is not None and following.may_go_on else None
             case _:  # the end
-                return None
+                fits = False
+        if not fits:
+            return None
+        return rest if left is None else self._push(left, rest)
 
     def _heads(self, stack: _Stack) -> frozenset[_Stack]:
         """The stacks with a byte or a token on top, and perhaps the end, that this one stands for."""
@@ -157,7 +175,7 @@ class Automaton:
                 if one in seen:
                     continue
                 seen.add(one)
-                if one is _END or isinstance(one.node, (Text, ByteSet, TokenMark)):
+                if one is _END or isinstance(one.node, (Text, ByteSet, TokenMark, _Inside)):
                     heads.add(one)
                 else:
                     todo += self._opened(one)
@@ -177,6 +195,8 @@ class Automaton:
                 further = self._push_further(item, max(0, least - 1), None if most is None else most - 1, rest)
                 once = self._push(item, further) if further is not None else None
                 pushed = [once] if least > 0 else [once, rest]
+            case Unit(item):
+                pushed = [self._push(self._inside(self._start_of(item)), rest)]
             case Rule(body=body):
                 pushed = [self._push(body, rest)]
             case _:
@@ -202,6 +222,19 @@ class Automaton:
             if least == 0 or id(item) in self._productive:
                 self._productive.add(id(node))
         return self._push(node, rest)
+
+    def _start_of(self, item: Node) -> State:
+        """Before the first byte of a unit."""
+        if id(item) not in self._units:
+            self._units[id(item)] = Automaton(item)
+        return self._units[id(item)].start
+
+    def _inside(self, state: State) -> _Inside:
+        node = self._insides.get(id(state))
+        if node is None:
+            node = self._insides[id(state)] = _Inside(state)
+            self._productive.add(id(node))
+        return node
 
     def _text(self, data: bytes) -> Text:
         node = self._texts.get(data)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from oss_cli.grammar.nodes import ByteSet, Node, choice, sequence
+from oss_cli.grammar.nodes import ByteSet, Node, choice, sequence, unit
 
 Ranges = tuple[tuple[int, int], ...]
 """Code points from the first to the last of each pair, in order, without overlap; never a surrogate."""
@@ -57,6 +57,11 @@ EVERY: Ranges = ranges([(0, _LAST)])
 @lru_cache(maxsize=1024)
 def character_of(some: Ranges) -> Node:
     """One character of a set, as bytes."""
+    return unit(bytes_of(some))
+
+
+def bytes_of(some: Ranges) -> Node:
+    """The same as a part of something that is a unit itself."""
     mask = 0
     longer: list[Node] = []
     for low, high in some:
@@ -67,7 +72,7 @@ def character_of(some: Ranges) -> Node:
             if last == 0x7F:
                 mask |= _mask(start, end)
             else:
-                longer += [_bytes_of(part) for part in _split(chr(start).encode(), chr(end).encode())]
+                longer += [_bytes_between(part) for part in _split(chr(start).encode(), chr(end).encode())]
     return choice([*([ByteSet(mask)] if mask else []), *longer])
 
 
@@ -94,7 +99,7 @@ def _split(low: bytes, high: bytes) -> list[list[tuple[int, int]]]:
     return parts + after
 
 
-def _bytes_of(pairs: list[tuple[int, int]]) -> Node:
+def _bytes_between(pairs: list[tuple[int, int]]) -> Node:
     return sequence(*(ByteSet(_mask(low, high)) for low, high in pairs))
 
 

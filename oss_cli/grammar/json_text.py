@@ -7,8 +7,8 @@ White space is limited because a grammar that allows any amount lets a small mod
 from collections.abc import Sequence
 
 from oss_cli.grammar import characters
-from oss_cli.grammar.characters import Ranges, character_of
-from oss_cli.grammar.nodes import EMPTY, Node, Rule, choice, optional, repeat, sequence, text
+from oss_cli.grammar.characters import Ranges, bytes_of, character_of
+from oss_cli.grammar.nodes import EMPTY, Node, Rule, choice, optional, repeat, sequence, text, unit
 
 SPACE = optional(text(" "))
 COMMA = sequence(",", SPACE)
@@ -42,13 +42,13 @@ def string_character(some: Ranges) -> Node:
     written: list[Node] = []
     plain = characters.without(some, _ESCAPED)
     if plain:
-        written.append(character_of(plain))
+        written.append(bytes_of(plain))
     for code in (code for low, high in _ESCAPED for code in range(low, high + 1)):
         character = chr(code)
         if characters.holds(some, character):
             short = _SHORT.get(character)
             written.append(text(f"\\{short}" if short else f"\\u{code:04x}"))
-    return choice(written)
+    return unit(choice(written))
 
 
 def _any_character() -> Node:
@@ -60,8 +60,8 @@ def _any_character() -> Node:
     trail = sequence("\\u", character_of(characters.of("dD")), character_of(low), _HEX, _HEX)
     code = choice([below, before_surrogates, sequence(lead, trail)])
     escape = choice([character_of(characters.of('"\\/bfnrt')), sequence("u", code)])
-    plain = character_of(characters.without(characters.EVERY, _ESCAPED))
-    return choice([plain, sequence("\\", escape)])
+    plain = bytes_of(characters.without(characters.EVERY, _ESCAPED))
+    return unit(choice([plain, sequence("\\", escape)]))
 
 
 CHARACTER = _any_character()

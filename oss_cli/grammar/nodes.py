@@ -63,7 +63,17 @@ class Repeat:
     """None: without end."""
 
 
-Node = Text | ByteSet | TokenMark | Sequence | Choice | Repeat | Rule
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """Something small that stands in many places, such as a character: it is worked out once for all of them.
+
+    No text of it may be the beginning of another one.
+    """
+
+    item: "Node"
+
+
+Node = Text | ByteSet | TokenMark | Sequence | Choice | Repeat | Unit | Rule
 
 EMPTY: Node = Sequence(())
 """The empty text and nothing else."""
@@ -102,6 +112,11 @@ def repeat(node: Node, least: int = 0, most: int | None = None) -> Node:
     return node if least == most == 1 else Repeat(node, least, most)
 
 
+def unit(node: Node) -> Node:
+    """It, worked out once for all the places where it stands."""
+    return node if node is NOTHING or isinstance(node, (ByteSet, Text)) else Unit(node)
+
+
 def text(content: str) -> Node:
     """A text as it is."""
     return Text(content.encode("utf-8", "surrogatepass")) if content else EMPTY
@@ -112,7 +127,7 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Sequence(items) | Choice(items):
             return items
-        case Repeat(item, _, _):
+        case Repeat(item=item) | Unit(item):
             return (item,)
         case Rule():
             return (node.body,)

@@ -1,9 +1,10 @@
 """What a prompt format is: it renders messages to tokens and reads the tokens of a reply."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from oss_cli.conversation.answer_form import AnswerForm
 from oss_cli.conversation.events import ReplyEvent
 from oss_cli.conversation.messages import Message, Tool
 from oss_cli.conversation.options import ReasoningEffort
@@ -60,6 +61,21 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyFrame:
+    """What may stand around an answer whose form is given."""
+
+    grammar: str
+    """GBNF: the rule `root` is a whole reply, in which the rule `answer`, defined elsewhere, is the answer. Control
+    tokens stand in it by their ids. The rule `half`, defined elsewhere too, is any byte of a character beyond ASCII:
+    reasoning that is cut short may end in the middle of one.
+    """
+    spellings: Mapping[int, bytes] = field(default_factory=dict)
+    """Bytes of tokens that have none of their own and are read as text."""
+    closing: frozenset[int] = frozenset()
+    """Tokens that end an answer, beside those that end a reply."""
+
+
+@dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What a prompt says beside the messages."""
 
@@ -67,6 +83,8 @@ class RenderOptions:
     """ISO date that the model is told; frozen for the life of a conversation, or the cache is lost at midnight."""
     effort: ReasoningEffort = ReasoningEffort.MEDIUM
     tools: tuple[Tool, ...] = ()
+    form: AnswerForm | None = None
+    """The form of the answer, for the model to know; it is held to it elsewhere."""
 
 
 class ReplyReader(Protocol):
@@ -119,6 +137,9 @@ class PromptFormat(Protocol):
 
     def reader(self, prompt: Prompt) -> ReplyReader:
         """A reader for the reply to that prompt."""
+
+    def frame(self, prompt: Prompt) -> ReplyFrame:
+        """What may stand around the answer in a reply to that prompt: reasoning, and no call of a tool."""
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """Tokens that stand for a reply to that prompt which has said so much and goes on; none of its text's are

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from oss_cli.conversation.messages import Message
-from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
+from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
 from oss_cli.prompts.marking import tokenize_text
+from oss_cli.prompts.text_frame import text_frame
 from oss_cli.prompts.text_reader import TextReader
 
 
@@ -32,6 +33,10 @@ class PlainFormat:
     def reader(self, prompt: Prompt) -> TextReader:
         """A reader that takes everything for the answer."""
         return TextReader(self._vocabulary)
+
+    def frame(self, prompt: Prompt) -> ReplyFrame:
+        """Nothing but the answer."""
+        return text_frame(self._vocabulary)
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """The text of a reply that goes on."""

@@ -19,10 +19,12 @@ import jinja2.sandbox
 
 from oss_cli.conversation.messages import Message, Role, Tool
 from oss_cli.errors import BadUsage, EngineFailed
-from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
+from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
 from oss_cli.prompts.cut_marks import mark_text, unused_character
+from oss_cli.prompts.form_instruction import with_instruction
 from oss_cli.prompts.marking import is_marker, tokenize_text
 from oss_cli.prompts.pieces import KEPT_TEXTS, PieceTokenizer
+from oss_cli.prompts.text_frame import text_frame
 from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
 
 _TEMPLATE_FAULTS = (
@@ -85,6 +87,10 @@ class TemplateFormat:
         """A reader for the reply to that prompt."""
         return TextReader(self._vocabulary, tags=self._tags, thinks=self._opens_reasoning(prompt))
 
+    def frame(self, prompt: Prompt) -> ReplyFrame:
+        """Reasoning between the tags, if the format knows them."""
+        return text_frame(self._vocabulary, tags=self._tags, thinks=self._opens_reasoning(prompt))
+
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """What was thought, between the tags if the format knows them, and what was said."""
         mark = unused_character([message.reasoning, message.content])
@@ -102,6 +108,8 @@ class TemplateFormat:
 
     def _ask(self, messages: Sequence[Message], options: RenderOptions) -> tuple[Sequence[Message], str, str]:
         """The messages as the template accepts them, the text that asks for a reply to them, and its mark."""
+        if options.form is not None:
+            messages = with_instruction(messages, options.form)
         mark = unused_character(_texts(messages, options.tools))
         try:
             return messages, self._render(messages, options, mark, asks=True), mark

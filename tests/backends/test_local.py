@@ -21,7 +21,7 @@ from oss_cli.conversation.messages import Message, Role, Tool, ToolCall, user_me
 from oss_cli.conversation.options import ReasoningEffort, ReplyOptions, SamplingOptions
 from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest
 from oss_cli.errors import BadUsage, ExitCode
-from oss_cli.prompts.base import Prompt, RenderOptions
+from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame
 from tests.fakes.engine import ScriptedEngine
 
 CALL = ToolCallEnded(0, ToolCall("now", "{}", "1"))
@@ -79,6 +79,9 @@ class ScriptedFormat:
     def reader(self, prompt: Prompt) -> ScriptedReader:
         assert prompt.text == "prompt"
         return ScriptedReader(self._rest)
+
+    def frame(self, prompt: Prompt) -> ReplyFrame:
+        return ReplyFrame("root ::= answer")
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         return [2, 3]

@@ -73,7 +73,11 @@ class RecordingEngine:
 
     def __init__(self, engine: LlamaEngine) -> None:
         self._engine = engine
-        self.tokens: list[int] = []
+        self.sampled: list[int] = []
+
+    @property
+    def tokens(self) -> LlamaVocabulary:
+        return self._engine.tokens
 
     @property
     def trained_tokens(self) -> int:
@@ -88,10 +92,10 @@ class RecordingEngine:
         return self._engine.most_tokens
 
     def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
-        self.tokens = []
+        self.sampled = []
         for event in self._engine.generate(request):
             if isinstance(event, Sampled):
-                self.tokens.append(event.token)
+                self.sampled.append(event.token)
             yield event
 
     def close(self) -> None:
@@ -131,7 +135,7 @@ def _oss(arguments: argparse.Namespace) -> tuple[float, list[int]]:
             ended = printer.show(Turn(backend, [user_message(PROMPT)], _options(sampling)))
     backend.close()
     assert isinstance(ended, TurnEnded) and ended.usage.reply_tokens == arguments.tokens
-    return ended.usage.tokens_per_second, recording.tokens
+    return ended.usage.tokens_per_second, recording.sampled
 
 
 def _plan(arguments: argparse.Namespace) -> LoadPlan:

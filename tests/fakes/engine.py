@@ -6,6 +6,28 @@ from collections.abc import Generator, Sequence
 from oss_cli.engine.base import Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
 
 
+class NoTokens:
+    """The vocabulary of a model that has none."""
+
+    size = 0
+
+    def piece(self, token: int) -> bytes:
+        """It has no bytes."""
+        return b""
+
+    def pieces(self) -> list[bytes]:
+        """None."""
+        return []
+
+    def is_end(self, token: int) -> bool:
+        """It is not."""
+        return False
+
+    def end_tokens(self) -> list[int]:
+        """None."""
+        return []
+
+
 class ScriptedEngine:
     """An Engine that samples the same tokens each time, forced ones in between, and then ends for the reason given.
 
@@ -13,6 +35,7 @@ class ScriptedEngine:
     """
 
     vocabulary_tokens = 100
+    tokens = NoTokens()
     trained_tokens = 8192
     context_tokens = 4096
     most_tokens = 8192

@@ -124,6 +124,12 @@ class LlamaContext:
         token: int = C.llama_sampler_sample(sampler, self.pointer, index)
         return token
 
+    def logits(self, index: int) -> "memoryview[float]":
+        """What a position of the last batch says of every token; until the next batch."""
+        first = C.llama_get_logits_ith(self.pointer, index)
+        whole = (ctypes.c_float * self.model.vocabulary.size).from_address(ctypes.addressof(first.contents))
+        return memoryview(whole).cast("B").cast("f")
+
     def abort(self) -> None:
         """End the evaluation that is running, or the next one. On GPUs it ends at its next batch. From any thread."""
         self._abort_flag.value = b"1"

@@ -16,6 +16,7 @@ from oss_cli.engine.llama.context import ContextSize, LlamaContext
 from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
 from oss_cli.engine.llama.scheduler import Job, Scheduler
+from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.errors import BadUsage, ContextTooLong, EngineFailed, PromptTooLong
 from oss_cli.plan import LoadPlan
 
@@ -54,6 +55,11 @@ class LlamaEngine:
     def vocabulary_tokens(self) -> int:
         """How many tokens the model knows: their ids are 0 to one less."""
         return self.model.vocabulary.size
+
+    @property
+    def tokens(self) -> LlamaVocabulary:
+        """The model's vocabulary."""
+        return self.model.vocabulary
 
     @property
     def trained_tokens(self) -> int:

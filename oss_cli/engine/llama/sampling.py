@@ -16,6 +16,8 @@ class SamplerChain:
         self.pointer: Pointer = C.llama_sampler_chain_init(parameters)
         self.remembers = (options.repeat_penalty or 1.0) != 1.0
         """Whether the tokens before the reply matter to it."""
+        self.is_greedy = options.temperature is not None and options.temperature < _GREEDY_BELOW
+        """Whether it always chooses the likeliest token, and drops none before."""
         for sampler in _samplers(options, seed, vocabulary_size):
             C.llama_sampler_chain_add(self.pointer, sampler)
 
@@ -23,6 +25,15 @@ class SamplerChain:
         """Let it know tokens that it did not choose itself."""
         for token in tokens[-_PENALTY_LAST_TOKENS:]:
             C.llama_sampler_accept(self.pointer, token)
+
+    def apply(self, candidates: Pointer) -> None:
+        """Choose among a llama_token_data_array; the chain does not remember what."""
+        C.llama_sampler_apply(self.pointer, candidates)
+
+    def draw(self, candidates: Pointer) -> None:
+        """Choose among candidates that have been through all but the last sampler, which draws."""
+        last = C.llama_sampler_chain_get(self.pointer, C.llama_sampler_chain_n(self.pointer) - 1)
+        C.llama_sampler_apply(last, candidates)
 
     def close(self) -> None:
         """Give the memory back. May be called twice."""

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from oss_cli.engine.base import Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
 from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
+from oss_cli.engine.llama.filtered_sampling import FilteredSampling
 from oss_cli.engine.llama.sampling import SamplerChain
 from oss_cli.engine.llama.sequence import Sequence, common_length
 from oss_cli.engine.llama.sharing import WORTH_TOKENS, find_beginning
@@ -34,6 +35,8 @@ class Job:
         """Where its prompt is cut, so that others take over the cache as it is there."""
         self.leader: tuple[Job, int] | None = None
         """While it waits: who evaluates the beginning of its prompt, and up to where."""
+        self.filtered: FilteredSampling | None = None
+        """Samples by way of the request's filter, if it has one."""
         self.reused_tokens = 0
         self.started = 0.0
         self.first_sampled = 0.0
@@ -154,6 +157,8 @@ class Scheduler:
         job.sampler = SamplerChain(options, seed=options.seed or 0, vocabulary_size=size)
         if job.sampler.remembers:
             job.sampler.accept(prompt)
+        if job.request.only is not None:
+            job.filtered = FilteredSampling(job.sampler, job.request.only, vocabulary_size=size)
         self._running.append(job)
         job.events.put(Prefilled(job.reused_tokens, len(prompt)))
 
@@ -204,7 +209,8 @@ class Scheduler:
         try:
             reason = None
             if not job.forced:
-                reason = self._add(job, self._context.sample(job.sampler.pointer, index))
+                chosen = self._sample(job, index)
+                reason = self._add(job, chosen) if chosen is not None else EndReason.NO_TOKEN
             while job.forced and reason is None:
                 token = job.forced.popleft()
                 job.sampler.accept([token])  # a sampled one it knows already
@@ -216,6 +222,12 @@ class Scheduler:
             return
         if reason is not None:
             self._end(job, reason)
+
+    def _sample(self, job: Job, index: int) -> int | None:
+        assert job.sampler is not None
+        if job.filtered is not None:
+            return job.filtered.choose(self._context, index)
+        return self._context.sample(job.sampler.pointer, index)
 
     def _add(self, job: Job, token: int) -> EndReason | None:
         job.last_sampled = time.perf_counter()

@@ -1,7 +1,6 @@
 """Text to tokens and back, by llama.cpp's tokenizer. Knows nothing of formats: a marker is a token like any other."""
 
 import ctypes
-from collections.abc import Iterator
 
 from oss_cli.engine.llama.api import C, Pointer
 from oss_cli.engine.llama.lifetime import Lifetime
@@ -36,7 +35,7 @@ class LlamaVocabulary:
         self._ends: dict[int, bool] = {}
         self._attributes: dict[int, int] = {}
         self._specials: dict[str, int | None] = {}
-        self._ends: frozenset[int] | None = None
+        self._end_tokens: frozenset[int] | None = None
         self._prefix: list[int] | None = None
         """On vocabularies that put a space before a text: the tokens of a line feed, which takes the space instead."""
         if C.llama_vocab_type(pointer) == _VOCAB_TYPE_SPM:
@@ -61,13 +60,18 @@ class LlamaVocabulary:
             piece = self._pieces[token] = self._read_piece(token, special=False)
         return piece
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> list[bytes]:
         """The bytes of every token, in the order of their ids; 0.2 s for gpt-oss's 201,088."""
         buffer = ctypes.create_string_buffer(_USUAL_PIECE_BYTES)  # one for all: half the time
         read, pointer, size = C.llama_token_to_piece, self._pointer, len(buffer)
-        for token in range(self.size):
-            length = read(pointer, token, buffer, size, 0, False)
-            yield buffer.raw[:length] if length >= 0 else self.piece(token)
+        pieces = []
+        with self._lifetime:
+            for token in range(self.size):
+                length = read(pointer, token, buffer, size, 0, False)
+                pieces.append(buffer.raw[:length] if length >= 0 else b"")
+        for token in [token for token, piece in enumerate(pieces) if not piece]:
+            pieces[token] = self.piece(token)  # longer than the buffer, or without bytes
+        return pieces
 
     def name(self, token: int) -> str:
         """A token as people write it: its text, and for a control token its name."""
@@ -116,10 +120,11 @@ class LlamaVocabulary:
 
     def end_tokens(self) -> frozenset[int]:
         """Every token that the model may end its reply with; 30 ms for gpt-oss's 201,088 the first time."""
-        if self._ends is None:
+        if self._end_tokens is None:
             is_end, pointer = C.llama_vocab_is_eog, self._pointer
-            self._ends = frozenset(token for token in range(self.size) if is_end(pointer, token))
-        return self._ends
+            with self._lifetime:
+                self._end_tokens = frozenset(token for token in range(self.size) if is_end(pointer, token))
+        return self._end_tokens
 
     def _tokenize_part(self, text: str, *, parse_special: bool) -> list[int]:
         data = text.encode("utf-8", "surrogatepass")

@@ -5,7 +5,6 @@ in it by name.
 Source: github.com/openai/harmony, docs/format.md and openai_harmony 0.0.8, with which the tests compare.
 """
 
-from oss_cli.prompts.harmony.developer import ResponseFormat
 from oss_cli.prompts.harmony.format import HarmonyFormat
 from oss_cli.prompts.harmony.markers import has_markers
 from oss_cli.prompts.harmony.message import HarmonyMessage
@@ -16,7 +15,6 @@ __all__ = [
     "HarmonyFormat",
     "HarmonyMessage",
     "HarmonyReader",
-    "ResponseFormat",
     "find_tool",
     "has_markers",
     "unknown_tool_reply",

@@ -4,9 +4,9 @@ Knows nothing of tokens and of the messages after these two.
 """
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 
+from oss_cli.conversation.answer_form import AnswerForm, SchemaForm
 from oss_cli.conversation.messages import Tool
 from oss_cli.prompts.base import RenderOptions
 from oss_cli.prompts.harmony.builtin import BUILTIN_TOOLS
@@ -16,16 +16,6 @@ from oss_cli.prompts.harmony.typescript import write_namespace
 _IDENTITY = "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06"
 _CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
 _CALLS = "\nCalls to these tools must go to the commentary channel: 'functions'."
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
-    """The form that an answer must have, as the model is told of it."""
-
-    name: str
-    schema: Mapping[str, object]
-    """JSON Schema of the answer."""
-    description: str = ""
 
 
 def system_text(options: RenderOptions, builtin_tools: Collection[str]) -> str:
@@ -39,21 +29,19 @@ def system_text(options: RenderOptions, builtin_tools: Collection[str]) -> str:
     return "\n\n".join(sections)
 
 
-def developer_text(
-    instructions: str, tools: Collection[Tool] = (), response_format: ResponseFormat | None = None
-) -> str:
+def developer_text(instructions: str, tools: Collection[Tool] = (), form: AnswerForm | None = None) -> str:
     """Content of a developer message; empty when there is nothing to say."""
     sections = []
     if instructions:
         sections.append(f"# Instructions\n\n{instructions}")
     if tools:
         sections.append(f"# Tools\n\n{write_namespace('functions', tuple(tools))}")
-    if response_format is not None:
-        sections.append(_response_format(response_format))
+    if isinstance(form, SchemaForm):
+        sections.append(_response_format(form))
     return "\n\n".join(sections)
 
 
-def _response_format(wanted: ResponseFormat) -> str:
+def _response_format(wanted: SchemaForm) -> str:
     about = f"// {wanted.description}\n" if wanted.description else ""
     schema = json.dumps(wanted.schema, ensure_ascii=False, separators=(",", ":"))
     return f"# Response Formats\n\n## {wanted.name}\n\n{about}{schema}"

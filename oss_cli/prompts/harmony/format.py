@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from oss_cli.conversation.messages import Message
-from oss_cli.prompts.base import Prompt, RenderOptions, Vocabulary
-from oss_cli.prompts.harmony.developer import ResponseFormat, developer_text, system_text
+from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
+from oss_cli.prompts.harmony.developer import developer_text, system_text
 from oss_cli.prompts.harmony.history import CallStyle, split_instructions, write_history
 from oss_cli.prompts.harmony.markers import find_markers
 from oss_cli.prompts.harmony.message import HarmonyMessage
@@ -16,6 +16,13 @@ _KEPT_TEXTS = 4096
 
 _Part = tuple[str, bool]
 """A control token's name and True, or a text and False."""
+
+_FRAME = r"""
+root ::= thought* {channel} "final" type? {message} answer
+thought ::= {channel} "analysis" {message} ([\x00-\x7F] | half)* {end} {start} "assistant"
+type ::= " json" | {constrain_type}
+"""
+"""gpt-oss often says after the channel's name that JSON follows."""
 
 _REPLY: tuple[_Part, ...] = (("<|start|>", True), ("assistant", False))
 
@@ -40,9 +47,7 @@ class HarmonyFormat:
         self._tokens_of = lru_cache(maxsize=_KEPT_TEXTS)(self._tokenize_text)
         self._style = CallStyle(call_content_type, has_builtin_tools=bool(builtin_tools))
 
-    def render(
-        self, messages: Sequence[Message], options: RenderOptions, response_format: ResponseFormat | None = None
-    ) -> Prompt:
+    def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
         """The prompt that asks for the next reply. Texts of the messages never become control tokens.
 
         Raises:
@@ -50,7 +55,7 @@ class HarmonyFormat:
         """
         instructions, rest = split_instructions(messages)
         written = [HarmonyMessage("system", system_text(options, self._builtin_tools))]
-        if developer := developer_text(instructions, options.tools, response_format):
+        if developer := developer_text(instructions, options.tools, options.form):
             written.append(HarmonyMessage("developer", developer))
         written += write_history(rest, options.tools, self._style)
         parts = [part for message in written for part in _parts(message)]
@@ -69,6 +74,13 @@ class HarmonyFormat:
     def reader(self, prompt: Prompt) -> HarmonyReader:
         """A reader for the reply to that prompt: it goes on where the prompt has ended, after `<|start|>assistant`."""
         return HarmonyReader(self._vocabulary)
+
+    def frame(self, prompt: Prompt) -> ReplyFrame:
+        """Messages of reasoning, then the answer on the channel for it; no preamble and no call."""
+        ids = self._markers.ids
+        names = {name.strip("<|>"): f"<[{token}]>" for name, token in ids.items()}
+        constrain = f'" "? {names["constrain"]} "json"' if "constrain" in names else '" code"'
+        return ReplyFrame(_FRAME.format(**names, constrain_type=constrain), closing=frozenset({ids["<|end|>"]}))
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """What was thought as a message of reasoning, what was said as the answer; the last of them is left open."""

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall, system_message, user_message
 from oss_cli.conversation.options import ReasoningEffort
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.errors import BadUsage, EngineFailed
 from oss_cli.prompts.base import PromptFormat, RenderOptions
-from oss_cli.prompts.harmony import HarmonyFormat, ResponseFormat, has_markers
+from oss_cli.prompts.harmony import HarmonyFormat, has_markers
 from tests.prompts.test_marking import SmallVocabulary
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "prompts"
@@ -135,8 +136,8 @@ def test_a_prompt_reads_as_its_golden_file(name: str, gpt_oss: LlamaVocabulary) 
 
 
 def test_a_response_format_is_told_at_the_end_of_the_developer_message(gpt_oss: LlamaVocabulary) -> None:
-    wanted = ResponseFormat("shopping_list", {"type": "array", "items": {"type": "string"}}, "What to buy")
-    options = RenderOptions("2026-11-23", tools=(WEATHER,))
+    wanted = SchemaForm({"type": "array", "items": {"type": "string"}}, "shopping_list", "What to buy")
+    options = RenderOptions("2026-11-23", tools=(WEATHER,), form=wanted)
     messages = [system_message("You help with shopping."), user_message("coffee, eggs")]
-    text = HarmonyFormat(gpt_oss).render(messages, options, wanted).text
+    text = HarmonyFormat(gpt_oss).render(messages, options).text
     assert text == (GOLDEN / "harmony_response_format.txt").read_text("utf-8").removesuffix("\n")

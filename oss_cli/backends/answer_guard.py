@@ -1,0 +1,72 @@
+"""Holds a reply to a form, token by token: reasoning is free, the answer is not. Knows nothing of sampling.
+
+One grammar describes the whole reply, what stands around the answer included: so the form begins with the answer's
+first byte, wherever in a token that is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from oss_cli.engine.base import TokenSource
+from oss_cli.grammar.automaton import TOKEN_SYMBOLS, Automaton, State
+from oss_cli.grammar.gbnf import read_gbnf
+from oss_cli.grammar.nodes import ByteSet, Node, TokenMark
+from oss_cli.grammar.soundness import parts_of
+from oss_cli.grammar.token_table import TokenTable
+from oss_cli.prompts.base import ReplyFrame
+
+_HALF = ByteSet(sum(1 << byte for byte in range(0x80, 0x100)))
+
+
+class AnswerGuard:
+    """A TokenFilter for one reply. Told of every token by `take`."""
+
+    def __init__(self, answer: Node, frame: ReplyFrame, tokens: TokenSource, table: Callable[[], TokenTable]) -> None:
+        """table: gives all tokens of the vocabulary, which takes a while; asked for when they are needed.
+
+        Raises:
+            BadUsage: no answer can have this form.
+        """
+        root = read_gbnf(frame.grammar, {"answer": answer, "half": _HALF})
+        self._marks = frozenset(node.token for node in parts_of(root) if isinstance(node, TokenMark))
+        self._state: State | None = Automaton(root).start
+        self._frame = frame
+        self._tokens = tokens
+        self._table = table
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer is whole and nothing can follow."""
+        return self._state is not None and self._state.may_end and not self._state.may_go_on
+
+    def allows(self, token: int) -> bool:
+        """Whether a token may come next."""
+        if self._state is None or self._after(self._state, token) is not None:
+            return True
+        return self._state.may_end and self._closes(token)
+
+    def allowed_tokens(self) -> Sequence[int]:
+        """Every token that may come next."""
+        if self._state is None:
+            return range(self._tokens.size)
+        table = self._table().allowed(self._state)
+        special = {*self._marks, *self._frame.spellings, *self._frame.closing, *self._tokens.end_tokens()}
+        return [*(token for token in table if token not in special), *(one for one in special if self.allows(one))]
+
+    def take(self, token: int) -> None:
+        """A token has come. One that is not allowed was forced, or is of a reply that was begun without the form: from
+        there on the reply is free, and whoever has it whole finds out.
+        """
+        if self._state is not None:
+            self._state = self._after(self._state, token)
+
+    def _after(self, state: State, token: int) -> State | None:
+        symbols = self._symbols(token)
+        return state.after(symbols) if symbols else None
+
+    def _symbols(self, token: int) -> Iterable[int]:
+        if token in self._marks:
+            return (TOKEN_SYMBOLS + token,)
+        return self._frame.spellings.get(token) or self._tokens.piece(token)
+
+    def _closes(self, token: int) -> bool:
+        return token in self._frame.closing or self._tokens.is_end(token)
