@@ -6,7 +6,8 @@ Source: OpenAI's API reference, "The request input object" of batches and "Creat
 """
 
 from oss_cli.batch.requests import Request
-from oss_cli.batch.short_form import UnsupportedFields, read_option, refuse_others
+from oss_cli.batch.short_form import UnsupportedFields, read_form, read_option, refuse_others
+from oss_cli.conversation.answer_form import AnswerForm, SchemaForm
 from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
@@ -25,7 +26,6 @@ _ONLY_AS_IT_IS: dict[str, object] = {
     "presence_penalty": 0,
     "parallel_tool_calls": True,
     "tool_choice": "auto",
-    "response_format": {"type": "text"},
     "modalities": ["text"],
 }
 """Fields that may say what would happen anyway, and nothing else."""
@@ -56,6 +56,7 @@ def read_openai(given: Fields) -> Request:
         body.one_of("reasoning_effort", ReasoningEffort),
         body.parts("tools", _read_tool) if body.rest().get("tools") is not None else (),
         body.text_or_none("model"),
+        body.part("response_format", _read_response_format),
     )
     try:
         refuse_others(given, body)
@@ -73,6 +74,25 @@ def _read_sampling(body: Fields) -> SamplingOptions:
     for name in ("max_tokens", "max_completion_tokens"):  # the second is the newer name, and wins
         options = read_option(options, "max_tokens", body.take(name), body.at(name))
     return options
+
+
+def _read_response_format(value: object, place: str) -> AnswerForm | None:
+    """What the answer must be like; `strict` changes nothing, because it always holds."""
+    given = Fields(value, place)
+    kind = given.text("type")
+    form: AnswerForm | None = None
+    if kind == "json_object":
+        form = SchemaForm({"type": "object"})
+    elif kind == "json_schema":
+        inside = Fields(given.take("json_schema"), given.at("json_schema"))
+        name, about, schema = inside.text("name", ""), inside.text_or_none("description"), inside.take("schema")
+        inside.take("strict")
+        form = read_form(True if schema is None else schema, inside.at("schema"), name=name, description=about or "")
+        refuse_others(inside)
+    elif kind != "text":
+        raise UnsupportedFields([f"{given.at('type')} other than text, json_object and json_schema"])
+    refuse_others(given)
+    return form
 
 
 def _read_messages(body: Fields) -> tuple[Message, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from oss_cli.conversation.answer_form import AnswerForm
 from oss_cli.conversation.messages import Message, Tool
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 
@@ -24,6 +25,8 @@ class ProblemCode(StrEnum):
     """Longer than the context."""
     REPLY_CUT_OFF = "reply_cut_off"
     """The reply ended before an answer began."""
+    REPLY_NOT_VALID = "reply_not_valid"
+    """The answer has not the form that was asked for."""
     ENGINE_FAILED = "engine_failed"
 
 
@@ -45,6 +48,8 @@ class Request:
     tools: tuple[Tool, ...] = ()
     model: str | None = None
     """The model that it names."""
+    form: AnswerForm | None = None
+    """What its answer must be like."""
 
 
 @dataclass(frozen=True, slots=True)

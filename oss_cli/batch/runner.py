@@ -16,7 +16,8 @@ from oss_cli.batch.requests import Entry, Problem, ProblemCode, Request
 from oss_cli.conversation.events import StopReason, TokensSampled
 from oss_cli.conversation.messages import Message, Role, system_message
 from oss_cli.conversation.options import ReplyOptions
-from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, OssError
+from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, OssError, ReplyNotValid
+from oss_cli.grammar.form import check_answer
 from oss_cli.session.turn import Turn
 
 _POLL_S = 0.2
@@ -27,6 +28,8 @@ _AHEAD = 4
 what waits behind it."""
 _MOST_FAILURES = 3
 """So many failures of the engine in a row, and it is the engine and not the requests."""
+_LIMITS = {StopReason.MAX_TOKENS: "the tokens it may have ran out", StopReason.CONTEXT_FULL: "the context is full"}
+_TOOLS_AND_FORM = "tools: they go with no form of the answer, because a call of a tool has another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,10 @@ class BatchRunner:
         request = entry.request
         if isinstance(request, Problem):
             return Outcome(entry, problem=request)
-        turn = Turn(self._backend, self._messages(request), self._options(request))
+        options = self._options(request)
+        if options.tools and options.answer_form is not None:
+            return Outcome(entry, problem=Problem(ProblemCode.INVALID_REQUEST, _TOOLS_AND_FORM))
+        turn = Turn(self._backend, self._messages(request), options)
         try:
             with closing(iter(turn)) as events:
                 for event in events:
@@ -143,7 +149,7 @@ class BatchRunner:
                         self._sampled[number] += len(event.tokens)
         except (BadUsage, DoesNotFit, EngineFailed) as error:
             return Outcome(entry, problem=Problem(_code_of(error), _sentence(error)))
-        return Outcome(entry, turn.reply, turn.ended, _cut_off(turn))
+        return Outcome(entry, turn.reply, turn.ended, _cut_off(turn) or _not_valid(turn, options))
 
     def _messages(self, request: Request) -> Sequence[Message]:
         is_instructed = any(message.role in (Role.SYSTEM, Role.DEVELOPER) for message in request.messages)
@@ -158,6 +164,7 @@ class BatchRunner:
             sampling=request.sampling.over(options.sampling),
             effort=request.effort or options.effort,
             tools=request.tools,
+            answer_form=request.form or options.answer_form,
         )
 
 
@@ -183,13 +190,27 @@ def _sentence(error: OssError) -> str:
     return ": ".join(part for part in (error.message, " ".join(error.cause.splitlines())) if part)
 
 
+def _not_valid(turn: Turn, options: ReplyOptions) -> Problem | None:
+    """What is wrong with an answer that should have a form."""
+    form, ended = options.answer_form, turn.ended
+    if form is None or ended is None:
+        return None
+    if ended.reason in _LIMITS:
+        message = f"the answer was cut off before it was whole: {_LIMITS[ended.reason]}"
+        return Problem(ProblemCode.REPLY_CUT_OFF, message)
+    try:
+        check_answer(form, turn.reply.content)
+    except ReplyNotValid as error:
+        return Problem(ProblemCode.REPLY_NOT_VALID, _sentence(error))
+    return None
+
+
 def _cut_off(turn: Turn) -> Problem | None:
     """What there is to say of a reply that ended before an answer began."""
     reply, ended = turn.reply, turn.ended
     if ended is None or turn.has_answer or reply.tool_calls:
         return None
-    limits = {StopReason.MAX_TOKENS: "the tokens it may have ran out", StopReason.CONTEXT_FULL: "the context is full"}
-    if ended.reason not in limits and (ended.reason is StopReason.STOP_STRING or not reply.reasoning):
+    if ended.reason not in _LIMITS and (ended.reason is StopReason.STOP_STRING or not reply.reasoning):
         return None  # an empty answer is one
-    cause = limits.get(ended.reason, "it was reasoning only")
+    cause = _LIMITS.get(ended.reason, "it was reasoning only")
     return Problem(ProblemCode.REPLY_CUT_OFF, f"the reply ended before an answer began: {cause}")

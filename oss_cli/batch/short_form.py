@@ -1,13 +1,16 @@
-"""The short form of a request: `{"id", "prompt", "system", "effort", "options"}`. Knows nothing of files."""
+"""The short form of a request: `{"id", "prompt", "system", "effort", "options", "schema"}`. Knows nothing of files."""
 
 from dataclasses import replace
 from typing import Any
 
 from oss_cli.batch.requests import Request
+from oss_cli.conversation.answer_form import AnswerForm
 from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.messages import system_message, user_message
 from oss_cli.conversation.option_text import OPTION_RULES
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
+from oss_cli.errors import BadUsage
+from oss_cli.grammar.form import form_of_schema, read_schema, try_form
 
 
 def read_short(given: Fields) -> Request:
@@ -22,6 +25,7 @@ def read_short(given: Fields) -> Request:
         (*((system_message(system),) if system else ()), user_message(prompt)),
         given.part("options", _read_options) or SamplingOptions(),
         given.one_of("effort", ReasoningEffort),
+        form=given.part("schema", read_form),
     )
     refuse_others(given)
     return request
@@ -66,6 +70,21 @@ def read_option(options: SamplingOptions, name: str, value: object, place: str) 
     except ValueError as error:
         raise Unfit(place, f"must be {rule.meaning}") from error
     return replace(options, **change)
+
+
+def read_form(value: object, place: str, *, name: str = "", description: str = "") -> AnswerForm:
+    """The form of answers that fit a schema: JSON Schema, or a text with fields in short.
+
+    Raises:
+        Unfit: it is none, or answers cannot be held to it.
+    """
+    try:
+        is_text = isinstance(value, str)
+        form = read_schema(str(value)) if is_text else form_of_schema(value, name=name, description=description)
+        try_form(form)
+    except BadUsage as error:
+        raise Unfit(place, f"{error.message}: {'; '.join(error.cause.splitlines())}") from error
+    return form
 
 
 def _read_options(value: object, place: str) -> SamplingOptions:

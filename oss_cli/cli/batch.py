@@ -15,6 +15,7 @@ from oss_cli.cli.options import (
     CpuMoeOption,
     EffortOption,
     GpuLayersOption,
+    GrammarOption,
     KvTypeOption,
     MaxTokensOption,
     MinPOption,
@@ -23,6 +24,7 @@ from oss_cli.cli.options import (
     NoMmapOption,
     ReasoningBudgetOption,
     RepeatPenaltyOption,
+    SchemaOption,
     SeedOption,
     StopOption,
     SystemOption,
@@ -38,6 +40,7 @@ from oss_cli.errors import BadUsage, ExitCode, UnknownModel
 if TYPE_CHECKING:
     from oss_cli.batch.output import OutputFile
     from oss_cli.batch.requests import Entry
+    from oss_cli.conversation.answer_form import AnswerForm
     from oss_cli.settings import Settings
     from oss_cli.terminal.console import Console
     from oss_cli.wiring import ModelChoice
@@ -69,6 +72,8 @@ def batch(
     system: SystemOption = None,
     effort: EffortOption = None,
     reasoning_budget: ReasoningBudgetOption = None,
+    schema: SchemaOption = None,
+    grammar: GrammarOption = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", metavar="NAME=VALUE", help="A sampling option by its name, repeatable."),
@@ -99,6 +104,7 @@ def batch(
     """
     from oss_cli import wiring
     from oss_cli.cli.batch_running import BatchPlan, run_batch
+    from oss_cli.cli.run_request import refuse_beside_form
     from oss_cli.terminal.batch import show_summary
     from oss_cli.terminal.console import open_console
 
@@ -110,6 +116,9 @@ def batch(
             reasoning_budget=reasoning_budget,
         )
     )  # fmt: skip
+    form = wiring.read_answer_form(schema, grammar)
+    if form is not None:
+        refuse_beside_form(settings)
     target = None if output in (None, "-") else Path(str(output))
     if restart and target is None:
         raise BadUsage("--restart goes with -o", hint=f"oss batch {shlex.quote(source)} -o OUT.jsonl --restart")
@@ -117,10 +126,11 @@ def batch(
     entries = _read_entries(data, source, prompt_template)
     choice = _choose_model(entries, settings, source, is_named=model is not None)
     facts = _facts(data, choice, settings) | {"prompt_template": prompt_template, "ordered": ordered}
+    facts |= _form_facts(form)
     console = open_console()
     if not quiet:
         _tell_of_other_models(entries, choice, model, console)
-    plan = BatchPlan(choice, settings, tuple(entries), facts, parallel, ordered, verbose, quiet, _again(context))
+    plan = BatchPlan(choice, settings, tuple(entries), facts, parallel, ordered, verbose, quiet, _again(context), form)
     with _open_target(target, facts, restarts=restart) as kept:
         summary = run_batch(plan, kept, console)
     if not quiet:
@@ -223,6 +233,15 @@ def _facts(data: bytes, choice: "ModelChoice", settings: "Settings") -> dict[str
         "reasoning_budget": settings.reasoning_budget,
         "options": sampling_to_json(settings.sampling),
     }
+
+
+def _form_facts(form: "AnswerForm | None") -> dict[str, object]:
+    """What of the form belongs to them; nothing where there is none, as in batches of earlier versions."""
+    from oss_cli.conversation.answer_form import SchemaForm
+
+    if form is None:
+        return {}
+    return {"schema": form.schema} if isinstance(form, SchemaForm) else {"grammar": form.source}
 
 
 @contextlib.contextmanager

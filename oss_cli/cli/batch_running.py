@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from oss_cli.batch.output import OutputFile
     from oss_cli.batch.records import Outcome
     from oss_cli.batch.requests import Entry
+    from oss_cli.conversation.answer_form import AnswerForm
     from oss_cli.settings import Settings
     from oss_cli.terminal.batch import BatchSummary
     from oss_cli.terminal.console import Console, Stream
@@ -37,6 +38,8 @@ class BatchPlan:
     is_quiet: bool
     again: str
     """The command that goes on with it."""
+    form: "AnswerForm | None" = None
+    """What an answer must be like where its request does not say."""
 
 
 @dataclass(slots=True)
@@ -98,7 +101,7 @@ def _answer(plan: BatchPlan, left: "list[Entry]", kept: "OutputFile | None", con
     from oss_cli.terminal.batch import BatchStatus
 
     parallel = min(plan.parallel or wiring.suggest_parallel(plan.choice, plan.settings), len(left))
-    options = wiring.reply_options(plan.settings)
+    options = replace(wiring.reply_options(plan.settings), answer_form=plan.form)
     if kept is not None:
         options = replace(options, date=kept.state.date)
     manner = Manner(options, plan.settings.system or "", parallel, plan.is_ordered)

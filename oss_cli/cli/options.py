@@ -105,6 +105,17 @@ PrivateOption = Annotated[bool, typer.Option("--private", help="Keep nothing of 
 ReasoningOption = Annotated[
     str | None, typer.Option("--reasoning", metavar="fold|show|hide", help="How a model's reasoning is shown.")
 ]
+SchemaOption = Annotated[
+    str | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE|JSON|FIELDS",
+        help="The answer is JSON that fits this JSON Schema, or has these fields: 'name str, age int'.",
+    ),
+]
+GrammarOption = Annotated[
+    str | None, typer.Option("--grammar", metavar="FILE", help="The answer fits this grammar, in llama.cpp's GBNF.")
+]
 ReasoningBudgetOption = Annotated[
     str | None,
     typer.Option("--reasoning-budget", metavar="N", help="Most tokens of reasoning; then the answer must begin."),

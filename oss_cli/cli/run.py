@@ -13,6 +13,7 @@ from oss_cli.cli.options import (
     CpuMoeOption,
     EffortOption,
     GpuLayersOption,
+    GrammarOption,
     KvTypeOption,
     MaxTokensOption,
     MinPOption,
@@ -23,6 +24,7 @@ from oss_cli.cli.options import (
     PairsOption,
     ReasoningBudgetOption,
     RepeatPenaltyOption,
+    SchemaOption,
     SeedOption,
     StopOption,
     SystemOption,
@@ -73,6 +75,8 @@ def run(
     extract_lang: Annotated[
         str, typer.Option("--extract-lang", metavar="LANG", help="Write the first block of code in this language.")
     ] = "",
+    schema: SchemaOption = None,
+    grammar: GrammarOption = None,
     raw: Annotated[bool, typer.Option("--raw", help="No chat format: go on with the text.")] = False,
     system: SystemOption = None,
     effort: EffortOption = None,
@@ -116,6 +120,7 @@ def run(
     The answer alone goes to standard output; reasoning, progress and notices go to standard error.
 
     Examples: oss run "Why is the sky blue?"   git diff | oss run "Write a commit message"
+    oss run --schema 'city, people int' "Portugal's capital?"
     """
     from oss_cli.cli.run_request import Given, Wishes, build_request
 
@@ -128,7 +133,7 @@ def run(
     wishes = Wishes(
         extract=extract or bool(extract_lang), extract_lang=extract_lang, is_raw=raw,
         is_json=as_json, is_json_lines=as_json_lines,
-        shows_reasoning=show_reasoning, hides_reasoning=hide_reasoning,
+        schema=schema, grammar=grammar, shows_reasoning=show_reasoning, hides_reasoning=hide_reasoning,
         shows_stats=stats or usage, shows_log=verbose, saves=save,
     )  # fmt: skip
     given = Given(

@@ -116,6 +116,7 @@ class JsonAnswer:
                 "total_s": round(self._clock() - self._begun_at, 4),
             },
             "usage": usage_to_counts(usage),
+            "valid": None if self._facts.request.form is None else error is None,
         }
 
     def _write(self, value: dict[str, object]) -> None:

@@ -12,7 +12,7 @@ from oss_cli.cli.run_json import JsonAnswer, ReplyFacts, find_code
 from oss_cli.cli.run_request import Request, Wishes
 from oss_cli.cli.signals import leaving_on_sigterm
 from oss_cli.conversation.code_block import FirstCodeBlock
-from oss_cli.conversation.events import Event, PreambleDelta, TextDelta, TurnEnded
+from oss_cli.conversation.events import Event, PreambleDelta, StopReason, TextDelta, TurnEnded
 from oss_cli.conversation.habits import Overflow, ReasoningView
 from oss_cli.errors import ReplyNotValid
 from oss_cli.session.session import Session
@@ -47,8 +47,8 @@ def write_answer(request: Request) -> None:
     """Make the reply and write it.
 
     Raises:
-        ReplyCutOff: it ended before its answer began.
-        ReplyNotValid: a block of code was asked for, and there is none.
+        ReplyCutOff: it ended before its answer began, or before one that must have a form was whole.
+        ReplyNotValid: a block of code was asked for, and there is none, or the answer has not the form that was.
         OssError: the model cannot be loaded or evaluated, or the prompt does not fit.
     """
     console = open_console(needs_err=False)  # an answer is not lost because nobody could read what goes beside it
@@ -80,7 +80,7 @@ def _write_text(request: Request, asked: _Asked, console: Console) -> None:
     if ended is None:  # its code had come, and nobody asked for more
         return
     _show_stats(console, wishes, ended)
-    show_cut_off(console, ended, has_answer=bool(asked.turn.reply.content))
+    _check_answer(request, asked, ended, console)
     if wishes.extract and find_code(asked.turn.reply.content, wishes.extract_lang) is None:
         console.err.write(asked.turn.reply.content.rstrip("\n") + "\n")  # minutes of work are not thrown away
         raise _no_code(wishes)
@@ -100,7 +100,7 @@ def _write_json(backend: "Backend", request: Request, asked: _Asked, console: Co
         if ended is None:
             return
         _show_stats(console, wishes, ended)
-        show_cut_off(console, ended, has_answer=bool(asked.turn.reply.content))
+        _check_answer(request, asked, ended, console)
         if wishes.extract and find_code(asked.turn.reply.content, wishes.extract_lang) is None:
             raise _no_code(wishes)
 
@@ -126,7 +126,7 @@ def _open_turn(backend: "Backend", request: Request, console: Console) -> Iterat
         return
     with closing(wiring.open_journal(settings)) as journal:
         session = Session(
-            backend, wiring.reply_options(settings), system=settings.system or "",
+            backend, request.options(), system=settings.system or "",
             conversation=resumed.conversation if resumed is not None else None, journal=journal,
         )  # fmt: skip
 
@@ -180,12 +180,27 @@ def _open_printer(request: Request, console: Console) -> ReplyPrinter:
     view = settings.reasoning or ReasoningView.FOLD
     if wishes.shows_reasoning or wishes.hides_reasoning:
         view = ReasoningView.SHOW if wishes.shows_reasoning else ReasoningView.HIDE
-    return ReplyPrinter(console, markdown=settings.markdown is not False and not wishes.extract, reasoning=view)
+    is_markdown = settings.markdown is not False and not wishes.extract and request.form is None
+    return ReplyPrinter(console, markdown=is_markdown, reasoning=view)
 
 
 def _show_stats(console: Console, wishes: Wishes, ended: TurnEnded) -> None:
     if wishes.shows_stats or wishes.shows_log:
         console.err.write(f"seed {ended.seed} · {describe_usage(ended.usage)}\n")
+
+
+def _check_answer(request: Request, asked: _Asked, ended: TurnEnded, console: Console) -> None:
+    """Say what is wrong with an answer that has come to its end.
+
+    Raises:
+        ReplyCutOff: it did not begin, or is not whole and should be.
+        ReplyNotValid: it has not the form that was asked for.
+    """
+    answer, form = asked.turn.reply.content, request.form
+    has_answer = bool(answer) or (form is not None and ended.reason is StopReason.END)  # a form may allow the empty one
+    show_cut_off(console, ended, has_answer=has_answer, must_be_whole=form is not None)
+    if form is not None:
+        wiring.check_answer(form, answer)
 
 
 def _no_code(wishes: Wishes) -> ReplyNotValid:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from oss_cli.cli.run_input import InputSources, check_letters, missing_prompt, read_input
 from oss_cli.cli.run_words import split_model, split_pairs
-from oss_cli.errors import BadUsage
+from oss_cli.errors import BadTemplate, BadUsage
 
 if TYPE_CHECKING:
+    from oss_cli.conversation.answer_form import AnswerForm
     from oss_cli.conversation.messages import Message
     from oss_cli.conversation.options import ReplyOptions
     from oss_cli.settings import Settings
-    from oss_cli.templates import Template
+    from oss_cli.templates import Template, TemplateFolder
     from oss_cli.wiring import ModelChoice, Resumed
 
 _SEEDS = 2**32 - 1
@@ -46,6 +47,9 @@ class Wishes:
     """The first in this language; empty: in any."""
     is_raw: bool = False
     """The prompt is gone on with, in no chat format."""
+    schema: str | None = None
+    """What the answer must fit, as it was typed; `grammar` likewise."""
+    grammar: str | None = None
     is_json: bool = False
     is_json_lines: bool = False
     shows_reasoning: bool = False
@@ -100,6 +104,8 @@ class Request:
     wishes: Wishes
     resumed: "Resumed | None" = None
     notices: tuple[str, ...] = ()
+    form: "AnswerForm | None" = None
+    """What the answer must be like."""
 
     def with_seed(self) -> "Request":
         """The same with a seed that is known, also if the reply is broken off."""
@@ -110,13 +116,18 @@ class Request:
             self, settings=replace(self.settings, sampling=replace(sampling, seed=secrets.randbelow(_SEEDS)))
         )
 
+    def options(self) -> "ReplyOptions":
+        """How the model is to answer."""
+        from oss_cli import wiring
+
+        return replace(wiring.reply_options(self.settings), answer_form=self.form)
+
     def messages(self) -> "tuple[list[Message], ReplyOptions]":
         """What a model is told, and how it is to answer."""
-        from oss_cli import wiring
         from oss_cli.conversation.messages import user_message
         from oss_cli.conversation.tree import Node, shown_to_model, told
 
-        options = wiring.reply_options(self.settings)
+        options = self.options()
         question = Node("", None, user_message(self.prompt), 0.0)
         if self.wishes.is_raw:
             return [question.message], options  # instructions of config.toml are meant for conversations
@@ -141,6 +152,7 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
 
     folder = wiring.open_templates()
     template = folder.load(given.template) if given.template is not None else None
+    form = _form(wishes, template, folder)
     if template is None and given.variables:
         raise BadUsage("-p goes with a template", hint=f"oss run -t NAME -p {shlex.quote(given.variables[0])}")
     values = split_pairs(given.variables, option="-p")
@@ -154,6 +166,10 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
         settings = wiring.load_settings(command_line.over(folder.settings(template)))
     else:
         settings = wiring.load_settings(command_line)
+    if form is not None:
+        refuse_beside_form(settings)
+        if wishes.extract:
+            raise BadUsage("-x goes with no form of the answer", cause="the whole answer has the form, and is written")
     wishes.check(goes_on=goes_on, system=command_line.system, private=settings.private)
     if settings.private:
         wiring.leave_no_trace()
@@ -172,4 +188,37 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     check_letters(text, settings.system or "")
     if not text.strip():
         raise missing_prompt(named)
-    return Request(choice, settings, text, typed, wishes, resumed, read.notices)
+    return Request(choice, settings, text, typed, wishes, resumed, read.notices, form)
+
+
+def refuse_beside_form(settings: "Settings") -> None:
+    """Refuse what cannot go together with a form of the answer.
+
+    Raises:
+        BadUsage: the answer would end elsewhere.
+    """
+    stops = settings.sampling.stop
+    if stops:
+        raise BadUsage(
+            "stop strings go with no form of the answer",
+            cause=f"the form says where it ends, and {stops[0]!r} might stand in it",
+        )
+
+
+def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder") -> "AnswerForm | None":
+    """What the answer must be like: as the command line says, else as the template does.
+
+    Raises:
+        BadUsage: the command line names no form that an answer can have.
+        BadTemplate: the template does not.
+    """
+    from oss_cli import wiring
+
+    is_given = wishes.schema is not None or wishes.grammar is not None
+    if is_given or template is None or not (template.schema or template.grammar):
+        return wiring.read_answer_form(wishes.schema, wishes.grammar)
+    try:
+        return wiring.answer_form_of(template.schema, template.grammar)
+    except BadUsage as error:
+        problem = ": ".join(part for part in (error.message, error.cause) if part)
+        raise BadTemplate(folder.path_of(template.name), problem, name=template.name) from error

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oss_cli.cli.completion import complete_template
-from oss_cli.cli.options import EffortOption, ModelOption, PairsOption, StopOption, SystemOption, settings_from
+from oss_cli.cli.options import (
+    EffortOption,
+    GrammarOption,
+    ModelOption,
+    PairsOption,
+    SchemaOption,
+    StopOption,
+    SystemOption,
+    settings_from,
+)
 from oss_cli.errors import OssError
 
 if TYPE_CHECKING:
@@ -52,6 +61,8 @@ def save(
     extract_lang: Annotated[
         str, typer.Option("--extract-lang", metavar="LANG", help="Write the first block of code in this language.")
     ] = "",
+    schema: SchemaOption = None,
+    grammar: GrammarOption = None,
     raw: Annotated[bool, typer.Option("--raw", help="No chat format: go on with the text.")] = False,
     yes: YesOption = False,
 ) -> None:
@@ -65,6 +76,7 @@ def save(
 
     console, folder = open_console(), wiring.open_templates()
     options = _options(settings_from(option, stop, effort=effort), [*_stops(option), *(stop or ())])
+    wiring.read_answer_form(schema, grammar)  # what no answer can be like is told now
     if folder.has(name) and not yes:
         again = f"oss template save {name} PROMPT --yes"
         if not confirm(console, f"Write over the template {name}?", otherwise=again):
@@ -80,6 +92,8 @@ def save(
             extract,
             extract_lang,
             raw,
+            wiring.schema_text(schema) if schema is not None else "",
+            wiring.grammar_text(grammar) if grammar is not None else "",
             options,
             split_pairs(default or (), option="-p"),
         )  # fmt: skip

@@ -5,6 +5,7 @@ The README describes them; `JSON_VERSION` grows when a name goes or comes to mea
 
 from dataclasses import fields
 
+from oss_cli.conversation.answer_form import GrammarForm, SchemaForm
 from oss_cli.conversation.events import (
     Event,
     Notice,
@@ -51,7 +52,14 @@ def options_to_json(options: ReplyOptions, sampling: SamplingOptions) -> dict[st
     }
     values["stop"] = list(sampling.stop or ())
     values["logit_bias"] = {str(token): bias for token, bias in (sampling.logit_bias or {}).items()}
-    return {**values, "effort": options.effort, "reasoning_budget": options.reasoning_budget}
+    form = options.answer_form
+    return {
+        **values,
+        "effort": options.effort,
+        "reasoning_budget": options.reasoning_budget,
+        "schema": form.schema if isinstance(form, SchemaForm) else None,
+        "grammar": form.source if isinstance(form, GrammarForm) else None,
+    }
 
 
 def usage_to_counts(usage: Usage) -> dict[str, object]:

@@ -9,7 +9,7 @@ from oss_cli.errors import BadUsage, ReplyNotValid
 from oss_cli.grammar.automaton import Automaton
 from oss_cli.grammar.gbnf import read_gbnf
 from oss_cli.grammar.nodes import Node
-from oss_cli.grammar.schema import compile_schema
+from oss_cli.grammar.schema import KEYWORDS, compile_schema
 from oss_cli.grammar.schema.short_form import read_short_form
 from oss_cli.grammar.validation import check_schema, find_problem
 
@@ -24,6 +24,15 @@ def compile_form(form: AnswerForm) -> Node:
             this.
     """
     return read_gbnf(form.source) if isinstance(form, GrammarForm) else compile_schema(form.schema)
+
+
+def try_form(form: AnswerForm) -> None:
+    """Make sure that answers can be held to a form, before anything is loaded for them.
+
+    Raises:
+        BadUsage: as `compile_form` says.
+    """
+    Automaton(compile_form(form))
 
 
 def read_schema(source: str) -> SchemaForm:
@@ -42,8 +51,23 @@ def read_schema(source: str) -> SchemaForm:
     except json.JSONDecodeError as error:
         cause = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise BadUsage("the schema is not JSON", cause=cause) from error
+    return form_of_schema(schema)
+
+
+def form_of_schema(schema: object, *, name: str = "", description: str = "") -> SchemaForm:
+    """The form of what came out of JSON as a schema. name, description: what the model is told, else the schema's own.
+
+    Raises:
+        BadUsage: it is not what JSON Schema allows, or asks for nothing.
+    """
     check_schema(schema)
-    return _named(schema)
+    assert isinstance(schema, (Mapping, bool))
+    _refuse_no_keywords(schema)
+    titled = {"title": name, "description": description}
+    own = {key: schema.get(key) for key in titled} if isinstance(schema, Mapping) else {}
+    words = {key: value or own.get(key) for key, value in titled.items()}
+    title, about = (value if isinstance(value, str) else "" for value in words.values())
+    return SchemaForm(schema, "_".join(title.split()) or "answer", about)
 
 
 def check_answer(form: AnswerForm, answer: str) -> None:
@@ -62,12 +86,15 @@ def check_answer(form: AnswerForm, answer: str) -> None:
         raise ReplyNotValid(f"the answer does not fit the {what}", cause=problem)
 
 
-def _named(schema: Mapping[str, Any] | bool) -> SchemaForm:
-    if isinstance(schema, bool):
-        return SchemaForm(schema)
-    name, description = (schema.get(key) for key in ("title", "description"))
-    words = "_".join(name.split()) if isinstance(name, str) else ""
-    return SchemaForm(schema, words or "answer", description if isinstance(description, str) else "")
+def _refuse_no_keywords(schema: Mapping[str, Any] | bool) -> None:
+    """JSON Schema passes over what it does not know, so that `{"name": "str"}` would ask for nothing at all."""
+    if isinstance(schema, bool) or not schema or any(key in KEYWORDS for key in schema):
+        return
+    raise BadUsage(
+        "the schema asks for nothing",
+        cause=f"{next(iter(schema))!r} is no keyword of JSON Schema",
+        hint="--schema 'name str, age int', or {\"properties\": {…}}",
+    )
 
 
 def _shortened(text: str) -> str:

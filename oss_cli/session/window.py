@@ -139,7 +139,7 @@ def _sum_up(session: Session, show: ShowTurn, text: str) -> LeftOut | None:
 
 def _summary_options(options: ReplyOptions, room: int) -> ReplyOptions:
     sampling = replace(options.sampling, max_tokens=2 * room, stop=())
-    return replace(options, sampling=sampling, effort=ReasoningEffort.LOW, reasoning_budget=room)
+    return replace(options, sampling=sampling, effort=ReasoningEffort.LOW, reasoning_budget=room, answer_form=None)
 
 
 def _drop(session: Session, text: str, room: Room) -> LeftOut:

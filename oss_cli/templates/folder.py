@@ -15,7 +15,8 @@ _DEVICES = re.compile(r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])")  # no file can 
 _BEGINNING = """\
 # A saved prompt: oss run -t NAME. $name is a variable, given with -p name=VALUE; $input is standard input, files and
 # the prompt of the command line; $$ is a dollar sign.
-# Also: system, model, extract, extract_lang, raw, [options] (temperature, effort, ...), [defaults] (name = "VALUE").
+# Also: system, model, extract, extract_lang, raw, schema, grammar,
+# [options] (temperature, effort, ...), [defaults] (name = "VALUE").
 """
 
 

@@ -4,6 +4,7 @@
     system = "You are a translator."                     instructions, with variables as well
     model = "gpt-oss-20b"
     extract = true                                       as -x; extract_lang, raw: as the options of `oss run`
+    schema = "city str, people int"                      of the answer, or in JSON; or grammar, in GBNF
     [options]                                            effort, ctx, reasoning_budget and every sampling option
     temperature = 0.2
     [defaults]                                           values of variables that nobody gives
@@ -28,6 +29,7 @@ INPUT = "input"
 OPTION_NAMES = ("effort", "ctx", "reasoning_budget", *OPTION_RULES)
 """The settings that a template may decide beside its model."""
 
+_TEXTS = ("prompt", "system", "model", "extract_lang", "schema", "grammar")
 _Kind = TypeVar("_Kind", str, bool)
 
 
@@ -60,6 +62,10 @@ class Template:
     """And that in this language; empty: any."""
     raw: bool = False
     """Whether the prompt is to be gone on with, in no chat format."""
+    schema: str = ""
+    """What the answer must fit, as JSON Schema or in short."""
+    grammar: str = ""
+    """What it must fit instead, in GBNF."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Settings by their names."""
     defaults: Mapping[str, str] = field(default_factory=dict)
@@ -119,7 +125,7 @@ def template_of(name: str, table: Mapping[str, object]) -> Template:
     for key in table:
         if key not in known:
             raise Unfit(f"{key}: a template has {', '.join(known[:-1])} and {known[-1]}")
-    texts = {key: _checked(table, key, str, "a text") for key in ("prompt", "system", "model", "extract_lang")}
+    texts = {key: _checked(table, key, str, "a text") for key in _TEXTS}
     flags = {key: _checked(table, key, bool, "true or false") for key in ("extract", "raw")}
     options = _table(table, "options")
     for option in options:
@@ -128,8 +134,10 @@ def template_of(name: str, table: Mapping[str, object]) -> Template:
     defaults = {key: _default(key, value) for key, value in _table(table, "defaults").items()}
     template = Template(
         name, texts["prompt"], texts["system"], texts["model"], flags["extract"], texts["extract_lang"],
-        flags["raw"], options, defaults,
+        flags["raw"], texts["schema"], texts["grammar"], options, defaults,
     )  # fmt: skip
+    if template.schema and template.grammar:
+        raise Unfit("grammar: an answer has one form, and there is a schema")
     for key in ("prompt", "system"):
         _check_variables(key, texts[key])
     if not template.prompt.strip() and not template.system.strip() and not template.options:

@@ -203,14 +203,16 @@ def show_notice(console: Console, text: str) -> None:
 
 
 def show_cut_off(
-    console: Console, ended: TurnEnded, *, has_answer: bool, more: str = "--max-tokens", goes_on: str = ""
-) -> None:
+    console: Console, ended: TurnEnded, *, has_answer: bool, more: str = "--max-tokens", goes_on: str = "",
+    must_be_whole: bool = False,
+) -> None:  # fmt: skip
     """Say that a reply was cut short.
 
-    more: what allows more tokens, to be followed by their number. goes_on: how the reply can go on.
+    more: what allows more tokens, to be followed by their number. goes_on: how the reply can go on. must_be_whole:
+    whether an answer that is not is of no use.
 
     Raises:
-        ReplyCutOff: it ended before its answer began.
+        ReplyCutOff: it ended before its answer began, or was whole.
     """
     tokens = ended.usage.reply_tokens
     limits = {
@@ -219,6 +221,8 @@ def show_cut_off(
     }
     limit = limits.get(ended.reason)
     hint = f"{more} {max(512, tokens * 4)}" if ended.reason is StopReason.MAX_TOKENS else ""
+    if has_answer and limit is not None and must_be_whole:
+        raise ReplyCutOff("the answer was cut off before it was whole", cause=limit, hint=hint)
     if has_answer and limit is not None:
         show_notice(
             console,

@@ -3,6 +3,13 @@
 Imports its rooms inside functions, so that a command loads only what it uses.
 """
 
+from oss_cli.wiring.answer_form import (
+    answer_form_of,
+    check_answer,
+    grammar_text,
+    read_answer_form,
+    schema_text,
+)
 from oss_cli.wiring.backend import (
     choose_format,
     engine_version,
@@ -83,6 +90,8 @@ __all__ = [
     "RemoteModel",
     "Resumed",
     "aliases_that_lead",
+    "answer_form_of",
+    "check_answer",
     "check_readable",
     "choose_format",
     "choose_model",
@@ -96,6 +105,7 @@ __all__ = [
     "find_here",
     "find_offline_switch",
     "find_places",
+    "grammar_text",
     "hub_endpoint",
     "is_model_name",
     "is_repository",
@@ -124,12 +134,14 @@ __all__ = [
     "open_templates",
     "plan_load",
     "probe",
+    "read_answer_form",
     "read_header_of",
     "remove_alias",
     "render_dry",
     "reply_options",
     "resume",
     "repository_of",
+    "schema_text",
     "set_alias",
     "sha256_of",
     "shape_of",

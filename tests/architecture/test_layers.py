@@ -19,11 +19,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
         "paths", "attachments", "history", "backends.base", "batch", "templates",
     },
-    "batch": {"session", "backends.base"},
+    "batch": {"session", "backends.base", "grammar"},
     "repl": {"session", "terminal", "attachments", "backends.base"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",
-        "attachments", "history", "templates",
+        "attachments", "history", "templates", "grammar",
     },
     "doctor": {"wiring", "catalogue", "engine", "machine", "settings", "store", "http", "paths"},
     "session": {"backends.base"},

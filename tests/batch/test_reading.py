@@ -6,6 +6,7 @@ import pytest
 
 from oss_cli.batch.reading import check_entries, read_jsonl
 from oss_cli.batch.requests import Entry, Form, Problem, Request
+from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall, system_message, user_message
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadUsage
@@ -69,6 +70,31 @@ def test_the_openai_form() -> None:
     assert entry_of(line) == Entry("a", 1, Form.OPENAI, wanted)
 
 
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        (openai(response_format={"type": "json_object"}), SchemaForm({"type": "object"})),
+        (
+            openai(response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "city", "description": "Where?", "schema": CITY, "strict": True},
+            }),
+            SchemaForm(CITY, "city", "Where?"),
+        ),
+        ({"prompt": "a", "schema": CITY}, SchemaForm(CITY)),
+        ({"prompt": "a", "schema": "city"}, SchemaForm(CITY | {"additionalProperties": False})),
+        (openai(response_format={"type": "text"}), None),
+    ],
+)  # fmt: skip
+def test_a_request_may_say_what_its_answer_must_be_like(line: object, form: SchemaForm | None) -> None:
+    request = entry_of(line).request
+    assert isinstance(request, Request)
+    assert request.form == form
+
+
 def test_a_line_without_an_id_has_its_number_and_empty_lines_count() -> None:
     data = b'\xef\xbb\xbf\n{"prompt": "a"}\r\n  \n{"body": {"messages": [{"role": "user", "content": "b"}]}}'
     assert [(entry.id, entry.line, entry.form) for entry in read_jsonl(data)] == [(2, 2, "short"), (4, 4, "openai")]
@@ -128,7 +154,20 @@ def test_a_line_without_an_id_has_its_number_and_empty_lines_count() -> None:
             openai(n=2, logprobs=True, top_logprobs=3, seeds=4),
             "unsupported_field: body.n, body.logprobs, body.top_logprobs, body.seeds: not supported",
         ),
-        (openai(response_format={"type": "json_object"}), "unsupported_field: body.response_format: not supported"),
+        (
+            openai(response_format={"type": "yaml"}),
+            "unsupported_field: body.response_format.type other than text, json_object and json_schema: not supported",
+        ),
+        (
+            openai(response_format={"type": "json_schema", "json_schema": {"schema": {"not": {}, "minItems": "x"}}}),
+            "invalid_request: body.response_format.json_schema.schema: the schema is no JSON Schema: "
+            "#/minItems: 'x' is not of type 'integer'",
+        ),
+        (
+            openai(response_format={"type": "json_schema", "json_schema": {"schema": {"not": {}, "if": {}}}}),
+            "invalid_request: body.response_format.json_schema.schema: the schema cannot be used: "
+            "#: the keyword not is not supported; #: the keyword if is not supported",
+        ),
         (
             openai(reasoning_effort="minimal"),
             "invalid_request: body.reasoning_effort: must be one of low, medium, high",

@@ -131,6 +131,45 @@ def test_a_tool_call_and_a_cut_off_reply_in_the_openai_form(tiny: list[str]) -> 
     assert result.status == 12
 
 
+def test_answers_are_held_to_the_form_of_their_request_else_to_that_of_the_command_line(tiny: list[str]) -> None:
+    asked = "Answer in JSON: city Lisbon, number 42."
+    tool = {"type": "function", "function": {"name": "f"}}
+    source = write(
+        "in.jsonl",
+        {"id": "a", "prompt": asked},
+        {"id": "b", "prompt": asked, "schema": "n int"},
+        {"id": "c", "prompt": asked, "schema": {"const": "x"}, "options": {"max_tokens": 3}},
+        {"id": "d", "prompt": asked, "schema": {"not": {}}},
+        {"id": "e", "prompt": asked, "schema": {"type": "array", "items": {"const": 1}, "uniqueItems": True,
+                                                "minItems": 2, "maxItems": 2}},
+        {"custom_id": "f", "body": {"messages": [{"role": "user", "content": asked}], "tools": [tool]}},
+    )  # fmt: skip
+    result = run_oss("batch", source, "--ordered", "--schema", "city, n int", "-e", "low", *tiny)
+    told = records(result.stdout)
+    assert [one.get("answer") for one in told] == ['{"city":"Lisbon","n":42}', '{"n": 42}', "", None, "[ 1, 1 ]", None]
+    problems = [one["error"] for one in told]
+    assert problems == [
+        None,
+        None,
+        {"code": "reply_cut_off", "message": "the reply ended before an answer began: the tokens it may have ran out"},
+        {"code": "invalid_request",
+         "message": "schema: the schema cannot be used: #: the keyword not is not supported"},
+        {"code": "reply_not_valid",
+         "message": "the answer does not fit the schema: #: [1, 1] has non-unique elements"},
+        {"code": "invalid_request",
+         "message": "tools: they go with no form of the answer, because a call of a tool has another one"},
+    ]  # fmt: skip
+    assert result.status == 12
+
+
+def test_a_batch_with_another_form_is_another_batch(tiny: list[str]) -> None:
+    command = ["batch", write("in.jsonl", LINES[0]), "-o", "out.jsonl", "--quiet", *tiny]
+    assert run_oss(*command, "--schema", "word").status == 0
+    assert run_oss(*command, "--schema", "word").status == 0
+    other = run_oss(*command, "--schema", "words")
+    assert (other.status, "schema" in other.stderr) == (2, True)
+
+
 def test_a_bad_line_becomes_an_error_record_and_the_rest_goes_on(tiny: list[str]) -> None:
     bad = {"custom_id": "o", "body": {"messages": [{"role": "user", "content": "Hi"}], "n": 3}}
     result = run_oss(

@@ -160,7 +160,8 @@ def test_what_cannot_be_a_template_is_not_saved(folder: Path) -> None:
         ("prompt = ", "Invalid value (at end of document)"),
         (
             "promt = 'x'",
-            "promt: a template has prompt, system, model, extract, extract_lang, raw, options and defaults",
+            "promt: a template has prompt, system, model, extract, extract_lang, raw, schema, grammar, options and "
+            "defaults",
         ),
         ("prompt = 1", "prompt: must be a text"),
         ("prompt = 'x'\nraw = 'x'", "raw: must be true or false"),
@@ -195,7 +196,8 @@ def test_the_list_has_variables_and_beginnings_and_names_what_is_broken(folder: 
     value = json.loads(run_oss("template", "show", "b", "--json").stdout)
     assert value == {
         "name": "b", "prompt": "Into $language:\n\n$input", "system": "", "model": "", "extract": False,
-        "extract_lang": "", "raw": False, "options": {}, "defaults": {}, "variables": ["language", "input"],
+        "extract_lang": "", "raw": False, "schema": "", "grammar": "", "options": {}, "defaults": {},
+        "variables": ["language", "input"],
     }  # fmt: skip
     assert [one["name"] for one in json.loads(run_oss("template", "list", "--json").stdout)] == ["a", "b"]
 

@@ -213,6 +213,24 @@ def test_tokens_that_run_out_before_an_answer_are_an_error_and_after_it_are_told
     assert (value["answer"], value["stop_reason"], value["error"], done.returncode) == ("ban", "max_tokens", None, 0)
 
 
+@proves("form")
+@pytest.mark.parametrize(
+    ("schema", "extra", "stdout", "stderr", "status"),
+    [
+        ("city, n int", [], '{"city":"Lisbon","n":42}\n', "", 0),
+        ('{"items": {"const": 1}, "minItems": 2, "maxItems": 2, "uniqueItems": true}', [], "[ 1, 1 ]\n",
+         "error: the answer does not fit the schema\n  #: [1, 1] has non-unique elements\n", 10),
+        ("city, n int", ["--max-tokens", "8"], '{"city":"Lis\n',
+         "error: the answer was cut off before it was whole\n  the limit was 8 tokens\nhint: --max-tokens 512\n", 11),
+    ],
+)  # fmt: skip
+def test_an_answer_in_a_form_is_whole_and_valid_or_the_exit_status_says_so(
+    tiny: list[str], schema: str, extra: list[str], stdout: str, stderr: str, status: int
+) -> None:
+    asked = "Answer in JSON: city Lisbon, number 42."
+    assert outcome(oss(*tiny, "-e", "low", "--schema", schema, *extra, asked)) == (stdout, stderr, status)
+
+
 @proves("full disk")
 def test_a_full_disk_is_an_error(tiny: list[str]) -> None:
     full = "error: the output cannot be written\n  No space left on device\n"
@@ -261,7 +279,7 @@ def test_a_home_that_cannot_be_written_to_costs_nothing_but_what_would_be_kept(t
 
 
 KEYS = ["answer", "conversation", "error", "extracted", "model", "options", "reasoning", "seed", "stop_reason"]
-KEYS += ["timings", "usage", "versions"]
+KEYS += ["timings", "usage", "valid", "versions"]
 
 
 @proves("JSON")
@@ -281,8 +299,8 @@ def test_json_is_one_object_with_the_same_keys_sorted(tiny: list[str], tiny_gpt_
         "model": {"name": "tiny-gpt-oss", "path": str(tiny_gpt_oss), "sha256": None},
         "options": {
             "effort": "high", "logit_bias": {}, "max_tokens": None, "min_p": 0.0, "raw": False,
-            "reasoning_budget": None, "repeat_penalty": 1.0, "stop": [], "system": "Be brief.", "temperature": 0.0,
-            "top_k": 100, "top_p": 1.0,
+            "grammar": None, "reasoning_budget": None, "repeat_penalty": 1.0, "schema": None, "stop": [],
+            "system": "Be brief.", "temperature": 0.0, "top_k": 100, "top_p": 1.0,
         },
         "reasoning": THOUGHT.rstrip("\n"),
         "seed": 5,
@@ -291,6 +309,7 @@ def test_json_is_one_object_with_the_same_keys_sorted(tiny: list[str], tiny_gpt_
             "context_tokens": 4096, "prompt_tokens": value["usage"]["prompt_tokens"], "reasoning_tokens": 25,
             "reply_tokens": 39, "reused_tokens": 0,
         },
+        "valid": None,
     }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_a_schema_lets_through_what_fits_it_and_nothing_else(
     [
         ({"type": "string", "not": {"const": "a"}}, "#: the keyword not is not supported"),
         (
-            {"properties": {"a/b": {"items": {"if": {}, "then": {}}}}},
+            {"properties": {"a/b": {"items": {"if": {}}}}},
             "#/properties/a~1b/items: the keyword if is not supported",
         ),
         ({"type": "object", "propertyNames": {"maxLength": 3}}, "#: the keyword propertyNames is not supported"),
@@ -136,6 +136,36 @@ def test_a_feature_that_is_not_supported_is_named_with_its_place(schema: Schema,
     with pytest.raises(BadUsage) as caught:
         compile_schema(schema)
     assert (caught.value.message, caught.value.cause) == ("the schema cannot be used", cause)
+
+
+def test_all_that_is_not_supported_is_named_at_once() -> None:
+    schema = {
+        "$defs": {"x": {"contains": {}}, "unused": {"not": {}}},
+        "properties": {
+            "a": {"not": {}, "if": {}},
+            "b": {"type": "array", "items": {"format": "iri"}},
+            "c": {"$ref": "#/$defs/x"},
+            "d": {"$ref": "#/$defs/x"},
+            "e": {"anyOf": [{"pattern": "(?=x)"}, {"$ref": "other.json"}]},
+        },
+    }
+    with pytest.raises(BadUsage) as caught:
+        compile_schema(schema)
+    assert caught.value.cause.splitlines() == [
+        "#/properties/e/anyOf/0/pattern: the group (?= in the pattern '(?=x)' is not supported",
+        "#/properties/e/anyOf/1/$ref: the reference 'other.json' to something outside this schema is not supported",
+        "#/$defs/x: the keyword contains is not supported",
+        "#/properties/b/items/format: the format 'iri' is not supported",
+        "#/properties/a: the keyword not is not supported",
+        "#/properties/a: the keyword if is not supported",
+    ]
+    assert caught.value.hint.startswith("one of ")
+
+
+def test_of_very_many_features_ten_are_named() -> None:
+    with pytest.raises(BadUsage) as caught:
+        compile_schema({"anyOf": [{"not": {}} for _ in range(2000)]})
+    assert caught.value.cause.splitlines()[9:] == ["#/anyOf/9: the keyword not is not supported", "and 1,990 more"]
 
 
 @pytest.mark.parametrize(

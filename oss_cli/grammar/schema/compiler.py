@@ -15,7 +15,7 @@ from oss_cli.grammar.json_text import BOOLEAN, NULL, VALUE
 from oss_cli.grammar.nodes import NOTHING, Node, Rule, choice
 from oss_cli.grammar.schema import arrays, literals, objects, scalars
 from oss_cli.grammar.schema.merge import Schema, merge, types_of
-from oss_cli.grammar.schema.problem import below, impossible, not_supported
+from oss_cli.grammar.schema.problem import NotSupported, below, impossible, not_supported, too_deep
 from oss_cli.grammar.soundness import find_productive
 
 _DEEPEST = 64
@@ -35,6 +35,11 @@ _REFUSED = (
     "dependentSchemas", "dependencies", "unevaluatedItems", "unevaluatedProperties", "additionalItems", "$dynamicRef",
     "$recursiveRef",
 )  # fmt: skip
+KEYWORDS = frozenset({
+    *_HOLDING, *_REFUSED, "$schema", "$id", "$anchor", "$defs", "definitions", "$comment", "title", "description",
+    "default", "deprecated", "readOnly", "writeOnly", "examples",
+})  # fmt: skip
+"""Those of JSON Schema that may stand in a schema of its own, notes among them."""
 
 
 def compile_schema(schema: Schema) -> Node:
@@ -43,10 +48,12 @@ def compile_schema(schema: Schema) -> Node:
     schema: one that was checked to be a JSON Schema.
 
     Raises:
-        BadUsage: it has a feature that is not supported, or no value fits it; says where.
+        BadUsage: it has features that are not supported, all of which it names, or no value fits it; says where.
     """
     compiler = Compiler(schema)
     root = compiler.node(schema, "#")
+    if compiler.problems:
+        raise NotSupported(list(compiler.problems), hint=compiler.hint)
     if id(root) not in find_productive(root):
         raise impossible(compiler.first_impossible)
     return root
@@ -59,6 +66,9 @@ class Compiler:
         self._root = root
         self._rules: dict[str, Rule] = {}
         self._depth = 0
+        self.problems: dict[str, None] = {}
+        """What is not supported, each with its place, in order."""
+        self.hint = ""
         self.first_impossible = "#"
         """Where it was first seen that no value fits."""
 
@@ -69,9 +79,16 @@ class Compiler:
             BadUsage: as `compile_schema` says.
         """
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise not_supported(pointer, f"a schema more than {_DEEPEST} deep")
-        node = self._node(schema, pointer)
+        depth = self._depth
+        if depth > _DEEPEST:
+            raise too_deep(pointer, _DEEPEST)
+        try:
+            node = self._node(schema, pointer)
+        except NotSupported as error:  # the rest is looked at as well, so that all is told at once
+            self.problems |= dict.fromkeys(error.problems)
+            self.hint = self.hint or error.hint
+            node = VALUE
+        self._depth = depth
         if node is NOTHING and self.first_impossible == "#":
             self.first_impossible = pointer
         self._depth -= 1
@@ -143,7 +160,7 @@ class Compiler:
     def _merged(self, first: Schema, second: Schema, pointer: str) -> Schema:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise not_supported(pointer, f"a schema more than {_DEEPEST} deep")
+            raise too_deep(pointer, _DEEPEST)
         merged = merge(first, self._flatten(second, pointer), pointer)
         self._depth -= 1
         return merged
@@ -176,9 +193,9 @@ class Compiler:
 
 
 def _check_supported(schema: Mapping[str, Any], pointer: str) -> None:
-    refused = next((key for key in schema if key in _REFUSED), None)
-    if refused is not None:
-        raise not_supported(pointer, f"the keyword {refused}")
+    refused = [f"the keyword {key}" for key in schema if key in _REFUSED]
+    if refused:
+        raise not_supported(pointer, *refused)
     if isinstance(schema.get("items"), list):
         raise not_supported(below(pointer, "items"), "a list of items", hint="write it as prefixItems")
 

@@ -1,11 +1,32 @@
 """What is wrong with a schema, and where in it. Knows nothing of how schemas are read."""
 
+from collections.abc import Sequence
+
 from oss_cli.errors import BadUsage
 
+_MOST_SHOWN = 10
 
-def not_supported(pointer: str, feature: str, *, hint: str = "") -> BadUsage:
+
+class NotSupported(BadUsage):
     """The schema holds something that answers cannot be held to."""
-    return BadUsage("the schema cannot be used", cause=f"{pointer}: {feature} is not supported", hint=hint)
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
+        """problems: each feature with its place, in a sentence."""
+        more = len(problems) - _MOST_SHOWN
+        shown = [*problems[:_MOST_SHOWN], f"and {more:,} more"] if more > 0 else problems
+        super().__init__("the schema cannot be used", cause="\n".join(shown), hint=hint)
+        self.problems = tuple(problems)
+
+
+def not_supported(pointer: str, *features: str, hint: str = "") -> NotSupported:
+    """The error for features that stand at one place."""
+    return NotSupported([f"{pointer}: {feature} is not supported" for feature in features], hint=hint)
+
+
+def too_deep(pointer: str, most: int) -> BadUsage:
+    """The error where looking further would not come to an end."""
+    cause = f"{pointer}: a schema more than {most} deep is not supported"
+    return BadUsage("the schema cannot be used", cause=cause)
 
 
 def impossible(pointer: str) -> BadUsage:
