@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from oss_cli.batch.openai_form import ENVELOPE, read_openai
 from oss_cli.batch.requests import Entry, Form, Problem, ProblemCode, Request
@@ -13,23 +14,30 @@ _MOST_SHOWN = 5
 
 
 def read_jsonl(data: bytes) -> list[Entry]:
-    """The entries of a file, in order; empty lines are passed over."""
+    """The entries of a file, in order; empty lines are passed over. What cannot be read has the form of the rest."""
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    return [_read_line(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+    entries = [_read_line(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+    form = next((entry.form for entry in entries if not _is_unreadable(entry)), Form.SHORT)
+    return [replace(entry, form=form) if _is_unreadable(entry) else entry for entry in entries]
 
 
-def check_entries(entries: Sequence[Entry], name: str) -> None:
-    """Refuse what no record could be told apart in. An answer is found by its id: better no batch than a wrong one.
+def settle_ids(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """The entries, no two with the same id: an answer is found by it, and better no batch than a wrong one.
 
     name: the input's, for people.
 
     Raises:
-        BadUsage: there is no entry, or several have the same id.
+        BadUsage: there is no entry, or several were given the same id.
     """
     if not entries:
         raise BadUsage(
             f"there are no requests in {name}", hint='a line is {"id": "a", "prompt": "Why is the sky blue?"}'
         )
+    given = {entry.key for entry in entries if not entry.is_numbered}
+    entries = [
+        replace(entry, id=f"line {entry.line}") if entry.is_numbered and entry.key in given else entry
+        for entry in entries
+    ]
     lines: dict[str, list[int]] = {}
     for entry in entries:
         lines.setdefault(entry.key, []).append(entry.line)
@@ -41,6 +49,7 @@ def check_entries(entries: Sequence[Entry], name: str) -> None:
             cause="\n".join([*doubles[:_MOST_SHOWN], *more]),
             hint="give each an id of its own; one without an id gets the number of its line",
         )
+    return entries
 
 
 def _read_line(line: bytes, number: int) -> Entry:
@@ -60,11 +69,12 @@ def _read_line(line: bytes, number: int) -> Entry:
     given = Fields(value, "")
     name = "custom_id" if form is Form.OPENAI else "id"
     identity = given.take(name)
-    if identity is None:
+    is_numbered = identity is None
+    if is_numbered:
         identity = number
     if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
         return _bad(number, ProblemCode.INVALID_REQUEST, f"{name}: must be a text or a whole number", form)
-    return Entry(identity, number, form, _read_request(given, form))
+    return Entry(identity, number, form, _read_request(given, form), is_numbered=is_numbered)
 
 
 def _read_request(given: Fields, form: Form) -> Request | Problem:
@@ -78,4 +88,8 @@ def _read_request(given: Fields, form: Form) -> Request | Problem:
 
 def _bad(number: int, code: ProblemCode, message: str, form: Form = Form.SHORT) -> Entry:
     """An entry that nobody could read, under the number of its line."""
-    return Entry(number, number, form, Problem(code, message))
+    return Entry(number, number, form, Problem(code, message), is_numbered=True)
+
+
+def _is_unreadable(entry: Entry) -> bool:
+    return isinstance(entry.request, Problem) and entry.request.code is ProblemCode.INVALID_JSON

@@ -57,11 +57,13 @@ class Entry:
     """One line of the input."""
 
     id: str | int
-    """As it was given; the number of its line, if none was."""
+    """As it was given; if none was, the number of its line, or `line N` where another has that number for an id."""
     line: int
     """Counted from 1."""
     form: Form
     request: Request | Problem
+    is_numbered: bool = False
+    """Whether it was given no id."""
 
     @property
     def key(self) -> str:

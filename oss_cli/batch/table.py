@@ -89,8 +89,9 @@ def _check_columns(columns: Sequence[str], parts: Sequence[tuple[str, str | None
 def _entry(columns: list[str], row: list[str], line: int, parts: Sequence[tuple[str, str | None]]) -> Entry:
     if len(row) != len(columns):
         problem = f"it has {len(row)} values for {len(columns)} columns"
-        return Entry(line, line, Form.SHORT, Problem(ProblemCode.INVALID_REQUEST, problem))
+        return Entry(line, line, Form.SHORT, Problem(ProblemCode.INVALID_REQUEST, problem), is_numbered=True)
     values = dict(zip(columns, row, strict=True))
     prompt = "".join(text + (values[column] if column is not None else "") for text, column in parts)
-    identity = next((values[column] for column in _ID_COLUMNS if values.get(column)), line)
-    return Entry(identity, line, Form.SHORT, Request((user_message(prompt),)))
+    identity = next((values[column] for column in _ID_COLUMNS if values.get(column)), None)
+    request = Request((user_message(prompt),))
+    return Entry(identity or line, line, Form.SHORT, request, is_numbered=identity is None)

@@ -162,7 +162,7 @@ def _read_entries(data: bytes, source: str, template: str | None) -> "list[Entry
     Raises:
         BadUsage: there are none, ids are not unique, or it is a table that cannot be read.
     """
-    from oss_cli.batch.reading import check_entries, read_jsonl
+    from oss_cli.batch.reading import read_jsonl, settle_ids
     from oss_cli.batch.table import read_table
 
     name = "standard input" if source == "-" else source
@@ -175,8 +175,7 @@ def _read_entries(data: bytes, source: str, template: str | None) -> "list[Entry
     if template is not None and ending in (".jsonl", ".ndjson", ".json"):
         raise BadUsage("--prompt-template goes with CSV", cause=f"{source} has prompts of its own")
     entries = read_jsonl(data) if template is None else read_table(data, template, name)
-    check_entries(entries, name)
-    return entries
+    return settle_ids(entries, name)
 
 
 def _choose_model(entries: "list[Entry]", settings: "Settings", source: str, *, is_named: bool) -> "ModelChoice":

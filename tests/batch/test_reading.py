@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from oss_cli.batch.reading import check_entries, read_jsonl
+from oss_cli.batch.reading import read_jsonl, settle_ids
 from oss_cli.batch.requests import Entry, Form, Problem, Request
 from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall, system_message, user_message
@@ -183,13 +183,27 @@ def test_a_line_that_is_no_request_says_why(line: object, problem: str) -> None:
     assert problem_of(line) == problem
 
 
-def test_ids_must_be_unique_those_of_lines_without_one_included() -> None:
-    lines = [{"id": "a", "prompt": "x"}, {"id": "a", "prompt": "y"}, {"prompt": "z"}, {"id": "3", "prompt": "z"}]
+def test_ids_must_be_unique() -> None:
+    lines = [{"id": "a", "prompt": "x"}, {"id": "a", "prompt": "y"}, {"id": 3, "prompt": "z"}, {"id": "3"}]
     entries = read_jsonl("\n".join(map(json.dumps, lines)).encode())
     with pytest.raises(BadUsage) as caught:
-        check_entries(entries, "in.jsonl")
+        settle_ids(entries, "in.jsonl")
     assert (caught.value.message, caught.value.cause, caught.value.hint) == (
         "several requests in in.jsonl have the same id",
         "a: lines 1, 2\n3: lines 3, 4",
         "give each an id of its own; one without an id gets the number of its line",
     )
+
+
+def test_a_line_whose_number_is_the_id_of_another_is_told_apart_from_it() -> None:
+    """As in a file whose ids count from 0, where one bad line must not stop all others."""
+    data = (
+        b'{"id": 0, "prompt": "x"}\n{bad\n{"id": 2, "prompt": "x"}\n{"prompt": "x"}\n{"id": "4", "prompt": "x"}\n{bad'
+    )
+    assert [entry.id for entry in settle_ids(read_jsonl(data), "in.jsonl")] == [0, "line 2", 2, "line 4", "4", 6]
+
+
+def test_a_line_that_cannot_be_read_gets_a_record_like_those_of_its_file() -> None:
+    line = json.dumps(openai()).encode()
+    assert [entry.form for entry in read_jsonl(b"{bad\n" + line + b"\n[1]")] == ["openai"] * 3
+    assert [entry.form for entry in read_jsonl(b'{bad\n{"prompt": "x"}\n' + line)] == ["short", "short", "openai"]

@@ -57,9 +57,11 @@ def test_a_field_may_be_longer_than_pythons_own_limit() -> None:
 def test_a_row_of_another_length_is_a_problem_and_the_rest_goes_on() -> None:
     entries = read_table(b"text,n\na,1\nb\nc,3\n", "{text}", "t.csv")
     assert entries == [
-        Entry(2, 2, Form.SHORT, Request((user_message("a"),))),
-        Entry(3, 3, Form.SHORT, Problem(ProblemCode.INVALID_REQUEST, "it has 1 values for 2 columns")),
-        Entry(4, 4, Form.SHORT, Request((user_message("c"),))),
+        Entry(2, 2, Form.SHORT, Request((user_message("a"),)), is_numbered=True),
+        Entry(
+            3, 3, Form.SHORT, Problem(ProblemCode.INVALID_REQUEST, "it has 1 values for 2 columns"), is_numbered=True
+        ),
+        Entry(4, 4, Form.SHORT, Request((user_message("c"),)), is_numbered=True),
     ]
 
 
