@@ -1,6 +1,5 @@
 """`oss run`: one prompt, one answer."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +50,7 @@ def run(
     ] = None,
     model: ModelOption = None,
     file: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--file", "-f", metavar="PATH", help="A text file, folder or pattern to go before; -: standard input."
         ),

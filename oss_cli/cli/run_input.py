@@ -1,6 +1,7 @@
 """What `oss run` is given to read: files, standard input, the prompt, in this order. Knows no model and no template."""
 
 import shlex
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 32_000_000
 """More text than any context holds: 131,072 tokens of gpt-oss are about half a megabyte."""
 
-_STANDARD_INPUT = Path("-")
+_STANDARD_INPUT = ("-", "/dev/stdin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,16 @@ class InputSources:
 
     prompt: str | None
     """As on the command line; `-` stands for standard input."""
-    files: Sequence[Path] = ()
-    """`-` stands for standard input."""
+    files: Sequence[str] = ()
+    """Names as on the command line; `-` stands for standard input."""
     encoding: str = ""
     """Of the files and of standard input; empty: files are looked at, standard input is UTF-8."""
 
     def __post_init__(self) -> None:
-        """Raises BadUsage where standard input would have two places, or the encoding is none."""
-        if (self.prompt == "-") + self.files.count(_STANDARD_INPUT) > 1:
+        """Raises BadUsage where standard input would have two places, a file no name, or the encoding is none."""
+        if "" in self.files:  # a shell's variable that was not set; as a path it would be the whole folder
+            raise BadUsage("a file without a name cannot be read", cause="-f was given an empty text")
+        if (self.prompt == "-") + sum(name in _STANDARD_INPUT for name in self.files) > 1:
             raise BadUsage("standard input is named twice", cause="it can be read only once")
         if self.encoding:
             _check_encoding(self.encoding)
@@ -60,10 +63,11 @@ def read_input(sources: InputSources, *, is_raw: bool = False) -> Input:
     """
     from oss_cli.attachments import put_before
 
-    names_input = sources.prompt == "-" or _STANDARD_INPUT in sources.files
+    is_a_file = any(name in _STANDARD_INPUT for name in sources.files)
+    names_input = sources.prompt == "-" or is_a_file
     piped = _read_standard_input(sources.encoding) if names_input or not standard_input_is_a_terminal() else ""
     attachments, notices = _read_files(sources, piped)
-    if _STANDARD_INPUT in sources.files:
+    if is_a_file:
         piped = ""
     prompt = "" if sources.prompt in (None, "-") else sources.prompt or ""
     parts = [part for part in (piped.rstrip("\n"), prompt) if part.strip()]
@@ -103,43 +107,68 @@ def _read_files(sources: InputSources, piped: str) -> "tuple[list[Attachment], t
 
     attachments: list[Attachment] = []
     notices: list[str] = []
-    for path in sources.files:
-        if path == _STANDARD_INPUT:
+    for name in sources.files:
+        if name in _STANDARD_INPUT:
             attachments.append(Attachment(Path("standard input"), piped, sources.encoding or "utf-8"))
             continue
+        if _is_pipe(name):
+            attachments.append(Attachment(Path(name), _read_pipe(name, sources.encoding), sources.encoding or "utf-8"))
+            continue
         left = MOST_BYTES - sum(len(one.text) for one in attachments)
-        attached = attach_named([str(path)], byte_limit=left, encoding=sources.encoding)
+        attached = attach_named([name], byte_limit=left, encoding=sources.encoding)
         attachments += attached.attachments
         notices += attached.notices
     return attachments, tuple(notices)
 
 
+def _is_pipe(name: str) -> bool:
+    """Whether a name stands for what another command writes, as `<(...)` of a shell does."""
+    try:
+        return stat.S_ISFIFO(Path(name).stat().st_mode)
+    except OSError:
+        return False
+
+
+def _read_pipe(name: str, encoding: str) -> str:
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise BadUsage(f"{name} cannot be read", cause=error.strerror or str(error)) from error
+    return _decode(data, name, encoding)
+
+
 def _read_standard_input(encoding: str) -> str:
     if sys.stdin is None or sys.stdin.closed:
         return ""
-    from oss_cli.attachments import SNIFFED_BYTES, binary_kind, decode_certainly
-
     try:
         data = sys.stdin.buffer.read(MOST_BYTES + 1)
-    except OSError as error:  # a folder
+    except OSError as error:  # it can only be written to, say; where it is a folder, Python itself does not start
         raise BadUsage("standard input cannot be read", cause=error.strerror or str(error)) from error
+    return _decode(data, "standard input", encoding)
+
+
+def _decode(data: bytes, name: str, encoding: str) -> str:
+    """The text of what was piped. name: of where it came from, for people."""
+    from oss_cli.attachments import SNIFFED_BYTES, binary_kind, decode_certainly
+
     if len(data) > MOST_BYTES:
         limit = format_bytes(MOST_BYTES)
-        raise DoesNotFit("standard input is larger than any context", cause=f"it has more than {limit}")
+        raise DoesNotFit(f"{name} is larger than any context", cause=f"it has more than {limit}")
     hint = "" if encoding else "if it is a text, name its encoding: --encoding latin-1"
     kind = binary_kind(data[:SNIFFED_BYTES])
     if kind not in (None, "binary data") and not encoding:
-        raise BadUsage("standard input is not text", cause=f"it seems to be {kind}", hint=hint)
+        raise BadUsage(f"{name} is not text", cause=f"it seems to be {kind}", hint=hint)
     try:
         text = decode_certainly(data, encoding)
     except UnicodeDecodeError as error:
         raise BadUsage(
-            f"standard input is not {encoding or 'UTF-8'} text",
+            f"{name} is not {encoding or 'UTF-8'} text",
             cause=f"byte {error.start:,} of {len(data):,} is 0x{data[error.start]:02x}",
             hint=hint,
         ) from error
     if "\0" in text and not encoding:
-        raise BadUsage("standard input is not text", cause="it holds NUL bytes", hint=hint)
+        raise BadUsage(f"{name} is not text", cause="it holds NUL bytes", hint=hint)
     return text
 
 

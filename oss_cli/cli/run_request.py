@@ -3,7 +3,6 @@
 import secrets
 import shlex
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oss_cli.cli.run_input import InputSources, check_letters, missing_prompt, read_input
@@ -27,7 +26,7 @@ class Given:
     """What the command line names, as it was typed."""
 
     words: tuple[str, ...]
-    files: tuple[Path, ...] = ()
+    files: tuple[str, ...] = ()
     encoding: str = ""
     template: str | None = None
     variables: tuple[str, ...] = ()

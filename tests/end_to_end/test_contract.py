@@ -141,6 +141,39 @@ def test_files_come_first_then_standard_input_then_the_prompt(smollm2: Path) -> 
     )  # fmt: skip
 
 
+@proves("input")
+def test_a_file_may_be_what_another_command_writes(smollm2: Path) -> None:
+    run = f"oss run --dry-run -m {smollm2} -s S"
+    piped = shell(f"{run} -f <(echo one) -f <(printf 'two\\n') 'Sum up.' | grep -v '^File /dev/fd/'")
+    text = "```\none\n```\n\n```\ntwo\n```\n\nSum up.<|im_end|>"
+    assert (text in piped.stdout.decode(), piped.stderr, piped.returncode) == (True, b"", 0)
+    dry = outcome(shell(f"echo piped | {run} -f /dev/stdin 'Sum up.'"))[0]
+    assert "user\nFile standard input:\n```\npiped\n```\n\nSum up.<|im_end|>" in dry
+    stdout, stderr, status = outcome(shell(f"{run} -f <(printf 'caf\\xe9') Hi 2>&1 | sed 's/fd.[0-9]*/fd/'"))
+    assert (stdout, stderr, status) == (
+        "error: /dev/fd is not UTF-8 text\n  byte 3 of 4 is 0xe9\n"
+        "hint: if it is a text, name its encoding: --encoding latin-1\n",
+        "",
+        2,
+    )
+
+
+@proves("input")
+def test_an_empty_name_is_no_folder_whose_files_a_model_is_told(smollm2: Path) -> None:
+    """As `-f "$FILE"` in a script that forgot to set it."""
+    Path("secret.txt").write_text("secret\n", "utf-8")
+    assert outcome(oss("run", "--dry-run", "-m", str(smollm2), "-f", "", "Sum up.")) == (
+        "", "error: a file without a name cannot be read\n  -f was given an empty text\n", 2,
+    )  # fmt: skip
+
+
+@proves("input")
+def test_a_file_called_dash_can_be_named(smollm2: Path) -> None:
+    Path("-").write_text("dash\n", "utf-8")
+    dry = outcome(oss("run", "--dry-run", "-m", str(smollm2), "-f", "./-", "Sum up."))[0]
+    assert "File -:\n```\ndash\n```\n\nSum up." in dry
+
+
 @proves("encodings")
 def test_bytes_that_are_no_text_are_an_error_before_a_model_is_loaded() -> None:
     name = "hint: if it is a text, name its encoding: --encoding latin-1\n"
