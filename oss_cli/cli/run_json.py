@@ -130,6 +130,14 @@ def find_code(text: str, language: str) -> str | None:
     return code if block.is_found else None
 
 
+def read_code(text: str, language: str) -> FirstCodeBlock:
+    """The first block of code after the whole text: whether it was found, and whether it has an end."""
+    block = FirstCodeBlock(language)
+    block.feed(text)
+    block.close()
+    return block
+
+
 def _stop_reason(turn: "Turn", error: BaseException | None) -> str:
     """Why it ended: what the reply itself says, else what broke it off."""
     if turn.ended is not None:

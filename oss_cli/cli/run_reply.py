@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oss_cli import wiring
-from oss_cli.cli.run_json import JsonAnswer, ReplyFacts, find_code
+from oss_cli.cli.run_json import JsonAnswer, ReplyFacts, find_code, read_code
 from oss_cli.cli.run_request import Request, Wishes
 from oss_cli.cli.signals import leaving_on_sigterm
 from oss_cli.conversation.code_block import FirstCodeBlock
 from oss_cli.conversation.events import Event, PreambleDelta, StopReason, TextDelta, TurnEnded
 from oss_cli.conversation.habits import Overflow, ReasoningView
-from oss_cli.errors import ReplyNotValid
+from oss_cli.errors import ReplyCutOff, ReplyNotValid
 from oss_cli.session.session import Session
 from oss_cli.session.turn import Turn
 from oss_cli.session.window import make_room
 from oss_cli.terminal.console import Console, open_console
 from oss_cli.terminal.errors import show_error
 from oss_cli.terminal.reasoning import write_reasoning
-from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
+from oss_cli.terminal.reply import ReplyPrinter, describe_limit, describe_usage, show_cut_off, show_notice
 from oss_cli.terminal.status import LoadStatus
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def write_answer(request: Request) -> None:
 
     Raises:
         ReplyCutOff: it ended before its answer began, or before one that must have a form was whole.
-        ReplyNotValid: a block of code was asked for, and there is none, or the answer has not the form that was.
+        ReplyNotValid: a block of code was asked for, and there is none, or not all of it; or the answer has not the
+            form that was.
         OssError: the model cannot be loaded or evaluated, or the prompt does not fit.
     """
     console = open_console(needs_err=False)  # an answer is not lost because nobody could read what goes beside it
@@ -66,12 +67,12 @@ def write_answer(request: Request) -> None:
                 if request.wishes.is_json or request.wishes.is_json_lines:
                     _write_json(backend, request, asked, console, load_s)
                 else:
-                    _write_text(request, asked, console)
+                    _write_text(backend, request, asked, console)
         if request.wishes.saves and asked.conversation_id is not None:
             show_notice(console, f"kept: oss run --conversation {asked.conversation_id}")
 
 
-def _write_text(request: Request, asked: _Asked, console: Console) -> None:
+def _write_text(backend: "Backend", request: Request, asked: _Asked, console: Console) -> None:
     wishes = request.wishes
     with _open_printer(request, console) as printer, closing(iter(asked.turn)) as events:
         told = _with_reasoning(events, wishes, console)
@@ -80,7 +81,7 @@ def _write_text(request: Request, asked: _Asked, console: Console) -> None:
     if ended is None:  # its code had come, and nobody asked for more
         return
     _show_stats(console, wishes, ended)
-    _check_answer(request, asked, ended, console)
+    _check_answer(backend, request, asked, ended, console)
     if wishes.extract and find_code(asked.turn.reply.content, wishes.extract_lang) is None:
         console.err.write(asked.turn.reply.content.rstrip("\n") + "\n")  # minutes of work are not thrown away
         raise _no_code(wishes)
@@ -100,7 +101,7 @@ def _write_json(backend: "Backend", request: Request, asked: _Asked, console: Co
         if ended is None:
             return
         _show_stats(console, wishes, ended)
-        _check_answer(request, asked, ended, console)
+        _check_answer(backend, request, asked, ended, console)
         if wishes.extract and find_code(asked.turn.reply.content, wishes.extract_lang) is None:
             raise _no_code(wishes)
 
@@ -189,16 +190,24 @@ def _show_stats(console: Console, wishes: Wishes, ended: TurnEnded) -> None:
         console.err.write(f"seed {ended.seed} · {describe_usage(ended.usage)}\n")
 
 
-def _check_answer(request: Request, asked: _Asked, ended: TurnEnded, console: Console) -> None:
-    """Say what is wrong with an answer that has come to its end.
+def _check_answer(backend: "Backend", request: Request, asked: _Asked, ended: TurnEnded, console: Console) -> None:
+    """Say what is wrong with an answer that has come to its end; a text that is gone on with is never whole.
 
     Raises:
         ReplyCutOff: it did not begin, or is not whole and should be.
-        ReplyNotValid: it has not the form that was asked for.
+        ReplyNotValid: it has not the form that was asked for, or the code that was is not whole: nobody should run it.
     """
-    answer, form = asked.turn.reply.content, request.form
+    answer, form, wishes = asked.turn.reply.content, request.form, request.wishes
+    limit, hint = describe_limit(ended)
+    block = read_code(answer, wishes.extract_lang)
+    if wishes.extract and block.is_found:
+        if limit and not block.is_over:
+            raise ReplyNotValid("the block of code was cut off", cause=limit, hint=hint)
+        return
     has_answer = bool(answer) or (form is not None and ended.reason is StopReason.END)  # a form may allow the empty one
-    show_cut_off(console, ended, has_answer=has_answer, must_be_whole=form is not None)
+    if form is not None and has_answer and limit:
+        raise ReplyCutOff("the answer was cut off before it was whole", cause=limit, hint=hint)
+    show_cut_off(console, ended, has_answer=has_answer, tells_pipes=not backend.is_plain)
     if form is not None:
         wiring.check_answer(form, answer)
 

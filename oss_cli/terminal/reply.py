@@ -203,40 +203,49 @@ def show_notice(console: Console, text: str) -> None:
 
 
 def show_cut_off(
-    console: Console, ended: TurnEnded, *, has_answer: bool, more: str = "--max-tokens", goes_on: str = "",
-    must_be_whole: bool = False,
-) -> None:  # fmt: skip
+    console: Console,
+    ended: TurnEnded,
+    *,
+    has_answer: bool,
+    more: str = "--max-tokens",
+    goes_on: str = "",
+    tells_pipes: bool = False,
+) -> None:
     """Say that a reply was cut short.
 
-    more: what allows more tokens, to be followed by their number. goes_on: how the reply can go on. must_be_whole:
-    whether an answer that is not is of no use.
+    more: what allows more tokens, to be followed by their number. goes_on: how the reply can go on.
+    tells_pipes: whether it is said where nobody watches, too, if there is an answer.
 
     Raises:
-        ReplyCutOff: it ended before its answer began, or was whole.
+        ReplyCutOff: it ended before its answer began.
     """
-    tokens = ended.usage.reply_tokens
-    limits = {
-        StopReason.MAX_TOKENS: f"the limit was {tokens:,} tokens",
-        StopReason.CONTEXT_FULL: f"the context of {ended.usage.context_tokens:,} tokens is full",
-    }
-    limit = limits.get(ended.reason)
-    hint = f"{more} {max(512, tokens * 4)}" if ended.reason is StopReason.MAX_TOKENS else ""
-    if has_answer and limit is not None and must_be_whole:
-        raise ReplyCutOff("the answer was cut off before it was whole", cause=limit, hint=hint)
-    if has_answer and limit is not None:
-        show_notice(
-            console,
-            f"the answer was cut off: {limit}" + (f"; {goes_on or hint + ' allows more'}" if goes_on or hint else ""),
-        )
+    limit, hint = describe_limit(ended, more)
+    if has_answer and limit:
+        how = goes_on or (f"{hint} allows more" if hint else "")
+        text = f"the answer was cut off: {limit}" + (f"; {how}" if how else "")
+        show_notice(console, text)
+        if tells_pipes and not console.err.is_watched:
+            console.err.write(f"{text}\n")
     if has_answer or ended.reason is StopReason.STOP_STRING:
         return
-    if limit is not None:
+    tokens = ended.usage.reply_tokens
+    if limit:
         cause = f"{limit}; all {tokens:,} tokens of the reply were reasoning"
         raise ReplyCutOff("the reply was cut off before its answer began", cause=cause, hint=hint)
     if ended.reason is StopReason.TOOL_CALL:
         raise ReplyCutOff("the model called a tool instead of answering", cause="no tools were offered to it")
     if ended.reason is StopReason.END and tokens > 1:
         raise ReplyCutOff("the reply ended without an answer", cause=f"it was {tokens:,} tokens of reasoning")
+
+
+def describe_limit(ended: TurnEnded, more: str = "--max-tokens") -> tuple[str, str]:
+    """What cut a reply off, and the option that allows more; empty where nothing did, or no option does."""
+    tokens = ended.usage.reply_tokens
+    if ended.reason is StopReason.MAX_TOKENS:
+        return f"the limit was {tokens:,} tokens", f"{more} {max(512, tokens * 4)}"
+    if ended.reason is StopReason.CONTEXT_FULL:
+        return f"the context of {ended.usage.context_tokens:,} tokens is full", ""
+    return "", ""
 
 
 def describe_usage(usage: Usage) -> str:

@@ -8,10 +8,10 @@ usage: python -m tests.bench.random_gpt_oss OUT.gguf [--layers N] [--experts N]
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
+import numpy.typing as npt
 from gguf import GGMLQuantizationType, RopeScalingType
 
 from tests.vocabulary import add_gpt_oss_vocabulary
@@ -121,12 +121,12 @@ class _Weights:
     def _add_ones(self, name: str, size: int) -> None:
         self._writer.add_tensor(name, np.ones(size, np.float32))
 
-    def _pool(self, weights: int, *, block_bytes: int) -> Any:
+    def _pool(self, weights: int, *, block_bytes: int) -> npt.NDArray[np.uint8]:
         """Blocks for a tensor of that many weights, and a million more to begin elsewhere."""
         blocks = self._random.integers(0, 256, size=(1 << 20, block_bytes), dtype=np.uint8)
         return np.resize(blocks, (weights // WEIGHTS_PER_BLOCK + (1 << 20), block_bytes))
 
-    def _piece(self, pool: Any, weights: int) -> Any:
+    def _piece(self, pool: npt.NDArray[np.uint8], weights: int) -> npt.NDArray[np.uint8]:
         start = int(self._random.integers(0, 1 << 20))
         return pool[start : start + weights // WEIGHTS_PER_BLOCK]
 

@@ -264,6 +264,33 @@ def test_an_answer_in_a_form_is_whole_and_valid_or_the_exit_status_says_so(
     assert outcome(oss(*tiny, "-e", "low", "--schema", schema, *extra, asked)) == (stdout, stderr, status)
 
 
+@proves("cut off")
+def test_an_answer_that_was_cut_off_is_told_in_a_pipe_as_well(tiny: list[str]) -> None:
+    assert outcome(oss(*tiny, "-e", "low", "--max-tokens", "5", "Say the word banana.")) == (
+        "ban\n", "the answer was cut off: the limit was 5 tokens; --max-tokens 512 allows more\n", 0,
+    )  # fmt: skip
+    stdout, stderr, status = outcome(oss(*tiny, "-e", "low", "--ctx", "100", RUNAWAY))
+    assert (len(stdout) > 10, stderr, status) == (
+        True, "the answer was cut off: the context of 100 tokens is full\n", 0,
+    )  # fmt: skip
+
+
+@proves("cut off")
+def test_code_that_was_cut_off_is_no_code_to_be_run(smollm2: Path) -> None:
+    run = ["run", "-m", str(smollm2), "--temperature", "0", "--max-tokens", "14", "-x"]
+    error = "error: the block of code was cut off\n  the limit was 14 tokens\nhint: --max-tokens 512\n"
+    stdout, stderr, status = outcome(oss(*run, CODE))
+    assert (ADD.startswith(stdout.rstrip("\n")), stdout > "def ", stderr, status) == (True, True, error, 10)
+    done = oss(*run, "--json", CODE)
+    value = json.loads(done.stdout)
+    assert (value["extracted"], value["stop_reason"], done.returncode) == (stdout.rstrip("\n"), "max_tokens", 10)
+    assert value["error"] == {
+        "cause": "the limit was 14 tokens", "exit_code": 10, "hint": "--max-tokens 512",
+        "message": "the block of code was cut off",
+    }  # fmt: skip
+    assert done.stderr.decode() == error
+
+
 @proves("full disk")
 def test_a_full_disk_is_an_error(tiny: list[str]) -> None:
     full = "error: the output cannot be written\n  No space left on device\n"
