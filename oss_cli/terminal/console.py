@@ -151,6 +151,7 @@ def prepare_streams() -> None:
     Raises:
         OutputFailed: standard output is closed, as by `>&-`: an answer would be lost.
     """
+    _hold_descriptors()
     is_closed = sys.stdout is None
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -165,6 +166,16 @@ def prepare_streams() -> None:
             reconfigure(encoding="utf-8", errors="replace", newline="\n")
     if is_closed:
         raise OutputFailed("standard output is closed")
+
+
+def _hold_descriptors() -> None:
+    """Keep the numbers of standard streams that are closed from files of ours: what C code writes to standard error,
+    whatever becomes of it, must not land in one.
+    """
+    with contextlib.suppress(OSError):  # a system without it
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(descriptor)
 
 
 def _let_go(file: TextIO) -> None:

@@ -329,6 +329,21 @@ def test_an_answer_comes_where_nobody_can_read_what_goes_beside_it(tiny: list[st
         assert outcome(shell(f"{command} {errors}")) == ("banana\n", "", 0)
 
 
+@proves("standard error closed")
+def test_no_file_of_ours_takes_the_place_of_a_closed_stream(tiny: list[str]) -> None:
+    """As where a daemon starts us: what llama.cpp or Python write to descriptor 2 must never land in our files."""
+    Path("in.jsonl").write_text('{"id": "a", "prompt": "Say the word banana."}\n', "utf-8")
+    look = "import os, sys; print([os.path.basename(os.readlink(f'/proc/{sys.argv[1]}/fd/{n}')) for n in range(3)])"
+    script = (
+        f"{sys.executable} -m oss_cli batch in.jsonl -o pipe {' '.join(tiny[1:])} <&- 2>&- & "
+        f'child=$!; exec 3< pipe; {sys.executable} -c "{look}" $child; cat <&3; wait $child'
+    )
+    os.mkfifo("pipe")
+    stdout, stderr, status = outcome(shell(script, OSS_HOME="/proc/self/oss"))
+    first, record = stdout.splitlines()
+    assert (first.count("null"), json.loads(record)["answer"], stderr, status) == (2, "banana", "", 0)
+
+
 @proves("read-only home")
 def test_a_home_that_cannot_be_written_to_costs_nothing_but_what_would_be_kept(tiny: list[str]) -> None:
     home = "/proc/self/oss"  # nobody can make it, not even root
