@@ -17,4 +17,4 @@ def read_own_text(path: Path) -> str:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.samefile(os.devnull)):
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
-    return path.read_text("utf-8")
+    return path.read_text("utf-8-sig")  # editors of Windows put a byte order mark before it

@@ -142,6 +142,8 @@ def template_of(name: str, table: Mapping[str, object]) -> Template:
         _check_variables(key, texts[key])
     if not template.prompt.strip() and not template.system.strip() and not template.options:
         raise Unfit("prompt: is missing")
+    if template.raw and template.system:
+        raise Unfit("system: a raw prompt has no place for instructions")
     return template
 
 

@@ -165,6 +165,7 @@ def test_what_cannot_be_a_template_is_not_saved(folder: Path) -> None:
         ),
         ("prompt = 1", "prompt: must be a text"),
         ("prompt = 'x'\nraw = 'x'", "raw: must be true or false"),
+        ("prompt = 'x'\nraw = true\nsystem = 'y'", "system: a raw prompt has no place for instructions"),
         ("prompt = 'x'\noptions = 1", "options: must be a table, [options]"),
         ("prompt = 'x'\n[options]\ntemperature = 'warm'",
          "temperature cannot be 'warm'; it must be a number from 0 (always the likeliest token) to 100"),
@@ -179,6 +180,12 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(folder: Path, te
     result = run_oss("run", "-t", "a", "hi")
     assert (result.stdout, result.status) == ("", 9)
     assert result.stderr == f"error: {path} cannot be used\n  {problem}\nhint: oss template edit a\n"
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_as_editors_of_windows_write_it(folder: Path) -> None:
+    save("a", "one")
+    (folder / "a.toml").write_text('prompt = "two $x"\r\n', "utf-8-sig")
+    assert prompt_of("-t", "a", "-p", "x=y") == SYSTEM.format(NO_SYSTEM, "two y")
 
 
 def test_the_list_has_variables_and_beginnings_and_names_what_is_broken(folder: Path) -> None:
