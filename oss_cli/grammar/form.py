@@ -23,7 +23,10 @@ def compile_form(form: AnswerForm) -> Node:
         BadUsage: the grammar cannot be read, the schema has a feature that is not supported, or no answer can be like
             this.
     """
-    return read_gbnf(form.source) if isinstance(form, GrammarForm) else compile_schema(form.schema)
+    try:
+        return read_gbnf(form.source) if isinstance(form, GrammarForm) else compile_schema(form.schema)
+    except RecursionError as error:  # a value hundreds of levels deep in an enum
+        raise BadUsage("the form of the answer cannot be used", cause="it is nested too deep") from error
 
 
 def try_form(form: AnswerForm) -> None:
@@ -51,6 +54,8 @@ def read_schema(source: str) -> SchemaForm:
     except json.JSONDecodeError as error:
         cause = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise BadUsage("the schema is not JSON", cause=cause) from error
+    except ValueError as error:
+        raise _bad_number() from error
     return form_of_schema(schema)
 
 
@@ -60,6 +65,12 @@ def form_of_schema(schema: object, *, name: str = "", description: str = "") -> 
     Raises:
         BadUsage: it is not what JSON Schema allows, or asks for nothing.
     """
+    try:
+        json.dumps(schema, allow_nan=False)
+    except RecursionError as error:
+        raise BadUsage("the schema cannot be used", cause="it is nested too deep") from error
+    except ValueError as error:  # 1e999 is read as infinity
+        raise _bad_number() from error
     check_schema(schema)
     assert isinstance(schema, (Mapping, bool))
     _refuse_no_keywords(schema)
@@ -84,6 +95,10 @@ def check_answer(form: AnswerForm, answer: str) -> None:
     if problem:
         what = "schema" if isinstance(form, SchemaForm) else "grammar"
         raise ReplyNotValid(f"the answer does not fit the {what}", cause=problem)
+
+
+def _bad_number() -> BadUsage:
+    return BadUsage("the schema cannot be used", cause="a number in it is too large, or none")
 
 
 def _refuse_no_keywords(schema: Mapping[str, Any] | bool) -> None:

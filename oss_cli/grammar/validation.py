@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 _MOST_SHOWN = 200
+_OLD_DIALECTS = ("draft-03", "draft-04")
+"""In them `exclusiveMinimum` and `required` are booleans, and mean something else."""
 
 
 def check_schema(schema: object) -> None:
@@ -25,6 +27,13 @@ def check_schema(schema: object) -> None:
     from jsonschema import SchemaError  # 200 ms, and only where a schema is given
     from jsonschema.validators import Draft202012Validator, validator_for  # the same
 
+    dialect = schema.get("$schema", "") if isinstance(schema, dict) else ""
+    if not isinstance(dialect, str) or any(old in dialect for old in _OLD_DIALECTS):
+        raise BadUsage(
+            "the schema cannot be used",
+            cause=f"#/$schema: the dialect {dialect!r} is not supported",
+            hint="write it as JSON Schema 2020-12",
+        )
     kind = validator_for(schema if isinstance(schema, dict) else {}, default=Draft202012Validator)
     try:
         kind.check_schema(cast("dict[str, object]", schema))

@@ -15,11 +15,14 @@ from oss_cli.grammar.json_text import BOOLEAN, NULL, VALUE
 from oss_cli.grammar.nodes import NOTHING, Node, Rule, choice
 from oss_cli.grammar.schema import arrays, literals, objects, scalars
 from oss_cli.grammar.schema.merge import Schema, merge, types_of
-from oss_cli.grammar.schema.problem import NotSupported, below, impossible, not_supported, too_deep
+from oss_cli.grammar.schema.problem import NotSupported, below, impossible, not_supported, too_deep, too_large
 from oss_cli.grammar.soundness import find_productive
 
 _DEEPEST = 64
 """Most schemas inside each other, references that are read in place included."""
+
+_MOST_STEPS = 50_000
+"""Schemas looked at, those that are merged included: references to references can double them with each level."""
 
 _TYPE_KEYWORDS = {
     "object": ("properties", "required", "additionalProperties", "patternProperties", "minProperties", "maxProperties"),
@@ -66,6 +69,7 @@ class Compiler:
         self._root = root
         self._rules: dict[str, Rule] = {}
         self._depth = 0
+        self._steps = 0
         self.problems: dict[str, None] = {}
         """What is not supported, each with its place, in order."""
         self.hint = ""
@@ -78,10 +82,8 @@ class Compiler:
         Raises:
             BadUsage: as `compile_schema` says.
         """
-        self._depth += 1
+        self._descend(pointer)
         depth = self._depth
-        if depth > _DEEPEST:
-            raise too_deep(pointer, _DEEPEST)
         try:
             node = self._node(schema, pointer)
         except NotSupported as error:  # the rest is looked at as well, so that all is told at once
@@ -133,7 +135,7 @@ class Compiler:
             case "string":
                 return scalars.compile_string(schema, pointer)
             case "integer" | "number":
-                return scalars.compile_number(schema, is_whole=wanted == "integer")
+                return scalars.compile_number(schema, pointer, is_whole=wanted == "integer")
             case "boolean":
                 return BOOLEAN
             case _:
@@ -158,12 +160,19 @@ class Compiler:
         return flat if isinstance(flat, bool) else dict(flat)
 
     def _merged(self, first: Schema, second: Schema, pointer: str) -> Schema:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise too_deep(pointer, _DEEPEST)
+        self._descend(pointer)
         merged = merge(first, self._flatten(second, pointer), pointer)
         self._depth -= 1
         return merged
+
+    def _descend(self, pointer: str) -> None:
+        """One level deeper; whoever calls it comes back up."""
+        self._depth += 1
+        self._steps += 1
+        if self._depth > _DEEPEST:
+            raise too_deep(pointer, _DEEPEST)
+        if self._steps > _MOST_STEPS:
+            raise too_large(_MOST_STEPS)
 
     def _rule(self, reference: str, pointer: str) -> Rule:
         target = self._found(reference, pointer)

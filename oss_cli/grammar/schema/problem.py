@@ -29,6 +29,13 @@ def too_deep(pointer: str, most: int) -> BadUsage:
     return BadUsage("the schema cannot be used", cause=cause)
 
 
+def too_large(most: int) -> BadUsage:
+    """The error where there is too much to look at."""
+    return BadUsage(
+        "the schema cannot be used", cause=f"it is larger than {most:,} schemas, its references read in place"
+    )
+
+
 def impossible(pointer: str) -> BadUsage:
     """No value fits the schema."""
     return BadUsage("the schema cannot be used", cause=f"{pointer}: no value can be like this")

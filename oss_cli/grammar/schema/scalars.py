@@ -11,6 +11,9 @@ from oss_cli.grammar.schema.numbers import Bound, integer_between, number_betwee
 from oss_cli.grammar.schema.pattern import NotSupported, string_matching
 from oss_cli.grammar.schema.problem import below, not_supported
 
+_TOO_LARGE = 10**309
+"""No floating-point number is so large, and the grammar of such a bound is as deep as it has digits."""
+
 
 def compile_string(schema: Mapping[str, Any], pointer: str) -> Node:
     """A string. Its length is left to the validation where a pattern or a format is given."""
@@ -30,8 +33,11 @@ def compile_string(schema: Mapping[str, Any], pointer: str) -> Node:
     return sequence('"', inside, '"')
 
 
-def compile_number(schema: Mapping[str, Any], *, is_whole: bool) -> Node:
+def compile_number(schema: Mapping[str, Any], pointer: str, *, is_whole: bool) -> Node:
     """A number; `multipleOf` is left to the validation, but for the digits after the point."""
+    for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+        if abs(schema.get(key, 0)) >= _TOO_LARGE:
+            raise not_supported(below(pointer, key), "a number of so many digits")
     low = _stricter(schema.get("minimum"), schema.get("exclusiveMinimum"), is_lower=True)
     high = _stricter(schema.get("maximum"), schema.get("exclusiveMaximum"), is_lower=False)
     if is_whole:
