@@ -68,6 +68,11 @@ class Paths:
         return self.cache / "probe.json"
 
     @property
+    def states(self) -> Path:
+        """What models have evaluated of conversations."""
+        return self.cache / "states"
+
+    @property
     def log_file(self) -> Path:
         """The tracebacks of our own bugs."""
         return self.cache / "oss.log"

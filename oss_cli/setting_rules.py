@@ -90,6 +90,8 @@ SETTING_RULES: dict[str, SettingRule] = {
     "hub_cache": _folder("folder of what is pulled: the Hugging Face cache"),
     "models_folder": _folder("folder of the models that oss has for itself"),
     "private": _switch("true: keep nothing of a chat"),
+    "cache": _switch("true: oss run keeps what it has read, as --cache"),
+    "cache_gb": _whole(0, 100_000, "most GB of what models have read on disk, for -c; 0: none"),
     "overflow": _choice(Overflow, "when the next turn does not fit: stop, drop the oldest, or compact them"),
     "reasoning_budget": _whole(0, _MOST, "most tokens of reasoning before an answer; 0: none"),
     "reasoning": _choice(ReasoningView, "reasoning in a chat: fold it to one line, show it, or hide it"),

@@ -56,6 +56,10 @@ class Settings:
     """Folder of the models that are ours alone; undecided: `models` in the data folder."""
     private: bool | None = None
     """Whether a chat leaves no trace; undecided: it is kept."""
+    cache: bool | None = None
+    """Whether `oss run` keeps what it has read for the next time; undecided: no."""
+    cache_gb: int | None = None
+    """Most gigabytes of what models have read that are kept on disk; 0: nothing; undecided: 4."""
     overflow: Overflow | None = None
     """What happens when the next turn does not fit into the context; undecided: stop and say so."""
     reasoning_budget: int | None = None

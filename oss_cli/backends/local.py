@@ -17,6 +17,9 @@ from oss_cli.grammar.form import compile_form
 from oss_cli.grammar.token_table import TokenTable
 from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
 
+_JOINING_TOKENS = 2
+"""Spaces and ends of lines may become one token with what comes after them."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
@@ -77,6 +80,8 @@ class LocalBackend:
             stable_tokens=prompt.stable_tokens if options.goes_on else None,
             forced=reply.forced_tokens(),
             only=guard,
+            owner=options.conversation,
+            recurring_tokens=self._recurring_tokens(messages, options, prompt),
         )
         first_token_s = 0.0
         with closing(self._engine.generate(request)) as steps:
@@ -158,6 +163,16 @@ class LocalBackend:
         if self._table is None:
             self._table = TokenTable(self._engine.tokens.pieces())
         return self._table
+
+    def _recurring_tokens(self, messages: Sequence[Message], options: ReplyOptions, prompt: Prompt) -> int | None:
+        """How many tokens of the prompt come again; the last ones are left out: what follows may join them."""
+        if not options.recurring:
+            return None
+        last = replace(messages[-1], content=options.recurring)
+        other = render_prompt(self._format, [*messages[:-1], last], options)
+        pairs = zip(prompt.tokens, other.tokens, strict=False)
+        shared = next((at for at, (one, two) in enumerate(pairs) if one != two), len(other.tokens))
+        return max(0, min(shared, prompt.stable_tokens) - _JOINING_TOKENS) or None
 
     def _prompt(self, messages: Sequence[Message], options: ReplyOptions) -> tuple[Prompt, list[int]]:
         """The prompt for a reply, and the tokens of the reply that is gone on with."""

@@ -188,16 +188,22 @@ def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "O
     from threading import Thread
 
     from oss_cli import wiring
-    from oss_cli.terminal.reply import load_markdown
+    from oss_cli.terminal.reply import load_markdown, show_notice
     from oss_cli.terminal.status import LoadStatus
 
     log = console.err.write if verbose else None
     if settings.markdown is not False:
         Thread(target=load_markdown, args=(console,), daemon=True).start()
 
+    def say(text: str) -> None:
+        show_notice(console, text)
+
     def load(choice: "wiring.ModelChoice") -> "Backend":
         with LoadStatus(console.err, choice.name) as status:
-            backend = wiring.open_backend(choice, settings, is_one_shot=False, on_progress=status.show, log=log)
+            backend = wiring.open_backend(
+                wiring.keep_states(choice, settings, say), settings,
+                is_one_shot=False, on_progress=status.show, log=log,
+            )  # fmt: skip
         if backend.is_plain:
             backend.close()
             raise BadUsage(

@@ -8,6 +8,7 @@ import typer
 
 from oss_cli.cli.completion import complete_conversation
 from oss_cli.errors import BadUsage
+from oss_cli.settings import Settings
 
 if TYPE_CHECKING:
     from oss_cli.conversation.tree import Conversation
@@ -222,9 +223,34 @@ def rm(
             console.err.write("nothing is removed\n")
             return
     is_gone = kept.delete([one.id for one in chosen])
+    wiring.open_states(wiring.load_settings(Settings())).remove_of([one.id for one in chosen])
     console.out.write(f"{_counted(len(chosen))} {'is' if len(chosen) == 1 else 'are'} removed\n")
     if not is_gone:
         console.err.write("another oss is using the history: the text leaves the disk when that one has ended\n")
+
+
+@history.command("cache")
+def cache(
+    action: Annotated[
+        str | None, typer.Argument(metavar="[clear]", help="Remove it all.", autocompletion=lambda: ["clear"])
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what models have read and keep on disk, so that a conversation goes on at once; or clear it."""
+    from oss_cli import wiring
+    from oss_cli.cli.history_cache import show_states
+    from oss_cli.terminal.console import open_console
+
+    console = open_console()
+    settings = wiring.load_settings(Settings())
+    states = wiring.open_states(settings)
+    if action is None:
+        show_states(console, states, most_bytes=wiring.most_state_bytes(settings), as_json=as_json)
+        return
+    if action != "clear":
+        raise BadUsage(f"the cache cannot be told to {action!r}", hint="oss history cache clear")
+    count = states.clear()
+    console.out.write(f"{count} state{'s' if count != 1 else ''} removed\n")
 
 
 def _chosen(kept: "History", ids: list[str] | None, *, everything: bool, again: str) -> "list[Summary]":

@@ -70,6 +70,9 @@ def run(
     goes_on: ContinueOption = False,
     conversation: ConversationOption = None,
     save: Annotated[bool, typer.Option("--save", help="Keep this as a new conversation (oss history).")] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Keep what the model reads on disk, for the same files again.")
+    ] = False,
     extract: Annotated[bool, typer.Option("--extract", "-x", help="Write the first block of code alone.")] = False,
     extract_lang: Annotated[
         str, typer.Option("--extract-lang", metavar="LANG", help="Write the first block of code in this language.")
@@ -127,7 +130,7 @@ def run(
         option, stop, model=model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
-        reasoning_budget=reasoning_budget, overflow=overflow,
+        reasoning_budget=reasoning_budget, overflow=overflow, cache=cache,
     )  # fmt: skip
     wishes = Wishes(
         extract=extract or bool(extract_lang), extract_lang=extract_lang, is_raw=raw,

@@ -107,9 +107,12 @@ def _write_json(backend: "Backend", request: Request, asked: _Asked, console: Co
 
 
 def _open_backend(request: Request, console: Console) -> "Backend":
+    choice = request.choice
+    if request.resumed or request.wishes.saves or request.settings.cache:
+        choice = wiring.keep_states(choice, request.settings, lambda text: show_notice(console, text))
     with LoadStatus(console.err, request.choice.name) as status:
         return wiring.open_backend(
-            request.choice, request.settings, is_one_shot=True,
+            choice, request.settings, is_one_shot=True,
             on_progress=status.show, log=console.err.write if request.wishes.shows_log else None,
         )  # fmt: skip
 

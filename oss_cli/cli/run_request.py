@@ -105,6 +105,8 @@ class Request:
     notices: tuple[str, ...] = ()
     form: "AnswerForm | None" = None
     """What the answer must be like."""
+    recurring: str = ""
+    """What of the prompt other requests are expected to begin with."""
 
     def with_seed(self) -> "Request":
         """The same with a seed that is known, also if the reply is broken off."""
@@ -126,7 +128,7 @@ class Request:
         from oss_cli.conversation.messages import user_message
         from oss_cli.conversation.tree import Node, shown_to_model, told
 
-        options = self.options()
+        options = replace(self.options(), recurring=self.recurring)
         question = Node("", None, user_message(self.prompt), 0.0)
         if self.wishes.is_raw:
             return [question.message], options  # instructions of config.toml are meant for conversations
@@ -187,7 +189,9 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     check_letters(text, settings.system or "")
     if not text.strip():
         raise missing_prompt(named)
-    return Request(choice, settings, text, typed, wishes, resumed, read.notices, form)
+    asked = prompt if prompt is not None and prompt != "-" else ""
+    recurring = (text.removesuffix(asked) or text) if settings.cache else ""
+    return Request(choice, settings, text, typed, wishes, resumed, read.notices, form, recurring)
 
 
 def refuse_beside_form(settings: "Settings") -> None:

@@ -71,6 +71,10 @@ class ReplyOptions:
     tools: tuple[Tool, ...] = ()
     goes_on: bool = False
     """Whether another turn may follow: then it is worth keeping what makes that turn quick."""
+    conversation: str = ""
+    """The id of the conversation, if it is kept: what makes its next turn quick is found by that."""
+    recurring: str = ""
+    """What the last message begins with, and those of other requests will, too: it is worth keeping."""
     begun: BegunReply | None = None
     """A reply to go on with; only what is new of it is told."""
     reasoning_budget: int | None = None

@@ -68,6 +68,10 @@ class GenerationRequest:
     """Tokens that the reply begins with; in everything like those that a `Decision` forces."""
     only: TokenFilter | None = None
     """What sampled tokens must get past; forced ones come in any case."""
+    owner: str = ""
+    """The conversation that it is a turn of; what is kept on disk of it is found by that. Empty: none."""
+    recurring_tokens: int | None = None
+    """How many leading tokens other prompts, of later processes as well, will begin with; None: nobody knows of any."""
 
 
 class EndReason(StrEnum):

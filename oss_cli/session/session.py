@@ -56,7 +56,7 @@ class Session:
         self._is_kept = conversation is not None
         if system:
             self.conversation.system = system
-        self.options = replace(options, goes_on=True, date=self.conversation.date)
+        self.options = replace(options, goes_on=True, date=self.conversation.date, conversation=self.conversation.id)
         self.last_usage: Usage | None = None
         """What the last turn cost; None: there was none in this session."""
 
@@ -232,7 +232,7 @@ class Session:
     def begin_anew(self, date: str) -> None:
         """Begin another conversation; instructions and options stay, and the old conversation where it is kept."""
         self.conversation = new_conversation(date=date, now=self._clock(), system=self.system)
-        self.options = replace(self.options, date=date)
+        self.options = replace(self.options, date=date, conversation=self.conversation.id)
         self._is_kept = False
         self.last_usage = None
 

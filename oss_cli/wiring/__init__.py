@@ -83,6 +83,7 @@ from oss_cli.wiring.settings import (
     open_templates,
     today,
 )
+from oss_cli.wiring.states import keep_states, most_state_bytes, open_states
 
 __all__ = [
     "ModelChoice",
@@ -111,6 +112,7 @@ __all__ = [
     "is_repository",
     "is_set",
     "keep_probe",
+    "keep_states",
     "known_fits",
     "known_machine",
     "leave_no_trace",
@@ -119,6 +121,7 @@ __all__ = [
     "look_at_repository",
     "may_fit",
     "memory_table",
+    "most_state_bytes",
     "missing_cause",
     "models_folder",
     "nearest_model_names",
@@ -130,6 +133,7 @@ __all__ = [
     "open_history",
     "open_journal",
     "open_puller",
+    "open_states",
     "open_store",
     "open_templates",
     "plan_load",

@@ -52,7 +52,7 @@ def open_backend(
     if log is not None and sentence:
         log(f"{choice.name}: {sentence}\n")
     try:
-        engine = open_engine(plan, on_progress)
+        engine = open_engine(plan, on_progress, choice.states)
     except EngineFailed:
         explain_bad_file(choice)
         raise

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from oss_cli.catalogue import Catalogue, CatalogueEntry
+    from oss_cli.engine.llama.kept_states import StateKeeping
     from oss_cli.plan import ModelShape
     from oss_cli.store.gguf import GgufHeader
     from oss_cli.store.local import InstalledModel, LocalStore
@@ -38,6 +39,8 @@ class ModelChoice:
     """The command that mends the file if it cannot be used; empty: there is none."""
     is_plain: bool = False
     """Whether it is to go on with a text, even if it has a chat format."""
+    states: "StateKeeping | None" = None
+    """Where it keeps what it has evaluated (`keep_states`); None: nowhere."""
 
 
 def user_aliases() -> dict[str, str]:

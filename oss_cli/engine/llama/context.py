@@ -1,9 +1,11 @@
 """Evaluation: batches, the key/value cache of each sequence, saved states, aborting. Knows nothing of why."""
 
 import ctypes
+import os
 import sys
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import TypeAlias
 
 from oss_cli.engine.llama.api import LOG, C, Pointer
@@ -56,6 +58,7 @@ class LlamaContext:
     def __init__(self, model: LlamaModel, size: ContextSize, *, threads: int) -> None:
         self.model = model
         self.outputs = size.outputs
+        self.kv_type = size.kv_type
         self._abort_flag = ctypes.create_string_buffer(2)  # "" goes on, "1" aborts: see _abort_callback
         LOG.clear()
         pointer = C.llama_init_from_model(model.pointer, self._parameters(size, threads))
@@ -143,6 +146,11 @@ class LlamaContext:
         position: int = C.llama_memory_seq_pos_min(self._memory, sequence)
         return position
 
+    def last_position(self, sequence: int) -> int:
+        """The latest position that is there; -1: the sequence is empty."""
+        position: int = C.llama_memory_seq_pos_max(self._memory, sequence)
+        return position
+
     def remove(self, sequence: int, start: int) -> bool:
         """Forget the positions from `start` on. False: this kind of cache cannot do that (nothing was removed).
 
@@ -170,6 +178,25 @@ class LlamaContext:
         """Bring back what `save_window` gave. False: it could not be read, and the sequence's cache is undefined."""
         return self._restore(sequence, state, _PARTIAL_ONLY)
 
+    def count_bytes(self, sequence: int) -> int:
+        """How many bytes `write` would write."""
+        size: int = C.llama_state_seq_get_size_ext(self.pointer, sequence, _EVERYTHING)
+        return size
+
+    def write(self, sequence: int, path: Path) -> bool:
+        """Write all that the cache holds of a sequence to a file, piece by piece. False: it failed."""
+        return bool(C.llama_state_seq_save_file(self.pointer, _file_name(path), sequence, None, 0))
+
+    def read(self, sequence: int, path: Path) -> bool:
+        """Bring back what `write` wrote; what follows it in the file is not looked at. False: the cache is undefined.
+
+        Only for bytes that are known to be `write`'s: on others llama.cpp may end the process.
+        """
+        count = ctypes.c_size_t(0)
+        none = (C.llama_token * 1)()
+        name = _file_name(path)
+        return bool(C.llama_state_seq_load_file(self.pointer, name, sequence, none, 0, ctypes.byref(count)))
+
     def close(self) -> None:
         """Give the memory back. May be called twice."""
         if self.pointer is not None:
@@ -186,6 +213,11 @@ class LlamaContext:
     def _restore(self, sequence: int, state: "SavedState", flags: int) -> bool:
         read = C.llama_state_seq_set_data_ext(self.pointer, state, len(state), sequence, flags)
         return bool(read == len(state))
+
+
+def _file_name(path: Path) -> bytes:
+    """llama.cpp opens files by UTF-8 names on Windows, by the bytes of the file system elsewhere."""
+    return str(path).encode() if sys.platform == "win32" else os.fsencode(path)
 
 
 def _abort_callback() -> Pointer:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
+from oss_cli.engine.llama.kept_states import KeptStates, StateKeeping
 from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
 from oss_cli.engine.llama.scheduler import Job, Scheduler
@@ -34,8 +35,9 @@ _CANCEL_WAIT_S = 0.4
 class LlamaEngine:
     """A loaded model that answers requests, from any thread, several at a time. Make it with `open_engine`."""
 
-    def __init__(self, plan: LoadPlan) -> None:
+    def __init__(self, plan: LoadPlan, states: StateKeeping | None = None) -> None:
         self._plan = plan
+        self._states = KeptStates(states) if states is not None else None
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._model: LlamaModel | None = None
         self._context: LlamaContext | None = None
@@ -115,7 +117,9 @@ class LlamaEngine:
         return self._events(request)
 
     def close(self) -> None:
-        """Stop what runs and give the memory back. May be called twice; blocks until the engine's thread has ended."""
+        """Stop what runs, keep on disk what may be gone on from, and give the memory back. May be called twice; blocks
+        until the engine's thread has ended. Ctrl-C ends the waiting, and with the process the keeping.
+        """
         if self._thread is None:
             return
         self._closing = True
@@ -181,6 +185,8 @@ class LlamaEngine:
         try:
             while self._serve():
                 pass
+            if self._scheduler is not None:
+                self._scheduler.keep_states()
         finally:
             self._free()
 
@@ -260,7 +266,9 @@ class LlamaEngine:
         )  # fmt: skip
         context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:
-            self._scheduler = Scheduler(context, self._plan.sequences, limit_tokens=self._most_tokens)
+            self._scheduler = Scheduler(
+                context, self._plan.sequences, limit_tokens=self._most_tokens, states=self._states
+            )
         else:
             try:
                 self._scheduler.move_to(context)
@@ -288,16 +296,19 @@ class LlamaEngine:
             self._model.close()
 
 
-def open_engine(plan: LoadPlan, on_progress: Callable[[float], None] | None = None) -> LlamaEngine:
+def open_engine(
+    plan: LoadPlan, on_progress: Callable[[float], None] | None = None, states: StateKeeping | None = None
+) -> LlamaEngine:
     """A loaded model, ready for requests. Blocks while it loads; Ctrl-C stops it within half a second.
 
-    on_progress: gets the share loaded, 0 to 1, on the engine's thread.
+    on_progress: gets the share loaded, 0 to 1, on the engine's thread. states: where it keeps what it has evaluated
+    when it is closed, and finds it again; None: nowhere.
 
     Raises:
         EngineFailed: llama.cpp refused the file.
         ContextTooLong: the plan's context is larger than the model's.
     """
-    engine = LlamaEngine(plan)
+    engine = LlamaEngine(plan, states)
     engine.start(on_progress)
     return engine
 

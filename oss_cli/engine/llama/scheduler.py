@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from oss_cli.engine.base import Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
 from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
 from oss_cli.engine.llama.filtered_sampling import FilteredSampling
+from oss_cli.engine.llama.kept_states import KeptStates
 from oss_cli.engine.llama.sampling import SamplerChain
 from oss_cli.engine.llama.sequence import Sequence, common_length
 from oss_cli.engine.llama.sharing import WORTH_TOKENS, find_beginning
@@ -31,7 +32,7 @@ class Job:
         """Tokens that come next, whatever the model would say."""
         self.sequence: Sequence | None = None
         self.sampler: SamplerChain | None = None
-        self.share_points: set[int] = set()
+        self.share_points = {request.recurring_tokens} if request.recurring_tokens else set()
         """Where its prompt is cut, so that others take over the cache as it is there."""
         self.leader: tuple[Job, int] | None = None
         """While it waits: who evaluates the beginning of its prompt, and up to where."""
@@ -51,8 +52,11 @@ class Job:
 class Scheduler:
     """All running jobs over the sequences of one context."""
 
-    def __init__(self, context: LlamaContext, sequences: int, *, limit_tokens: int) -> None:
+    def __init__(
+        self, context: LlamaContext, sequences: int, *, limit_tokens: int, states: KeptStates | None = None
+    ) -> None:
         self._context = context
+        self._states = states
         self.limit_tokens = limit_tokens
         """Where a job ends in any case: what a sequence of this context, or of a larger one to come, can hold."""
         self._free = [Sequence(context, number) for number in range(sequences)]
@@ -75,6 +79,12 @@ class Scheduler:
         for sequence in [*running, *self._free]:  # those that are needed first: there may not be room for all
             sequence.move_to(context)
         self._context = context
+
+    def keep_states(self) -> None:
+        """Put on disk what idle sequences hold, as far as it may be gone on from."""
+        if self._states is not None:
+            for sequence in self._free:
+                self._states.keep(sequence)
 
     def submit(self, job: Job) -> None:
         """Take a job; it starts when a sequence is free."""
@@ -147,9 +157,13 @@ class Scheduler:
         job.started = time.perf_counter()
         prompt = job.request.prompt
         beginning = find_beginning(prompt, self._free, map(_sequence_of, self._running))
+        if self._states is not None:
+            beginning = self._states.improve(beginning, prompt)
         self._free.remove(beginning.target)
         job.sequence = beginning.target
         job.reused_tokens = beginning.take(prompt)
+        job.sequence.owner = job.request.owner
+        job.sequence.stable_tokens = job.request.stable_tokens or job.request.recurring_tokens or 0
         if beginning.longest - job.reused_tokens >= WORTH_TOKENS:  # it has come twice, and will come again
             job.share_points.add(beginning.longest)
         options = job.request.sampling

@@ -7,6 +7,7 @@ held is at most p - window; else a checkpoint taken at or before p must be broug
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from oss_cli.engine.llama.context import LlamaContext, SavedState
 
@@ -31,6 +32,10 @@ class Sequence:
         self.tokens: list[int] = []
         """What the cache holds: token i at position i."""
         self.checkpoints: list[Checkpoint] = []
+        self.owner = ""
+        """The conversation that it is used for; empty: none."""
+        self.stable_tokens = 0
+        """How many of its tokens another prompt is expected to begin with; 0: nobody expects any."""
 
     def shared_with(self, tokens: list[int]) -> int:
         """How many leading tokens a prompt and the cache have in common; at least one is left to evaluate."""
@@ -100,6 +105,34 @@ class Sequence:
         self._context.remove(self.number, 0)
         self.tokens.clear()
         self.checkpoints.clear()
+        self.stable_tokens = 0
+
+    @property
+    def context(self) -> LlamaContext:
+        """What it is a slot of."""
+        return self._context
+
+    def settle(self) -> None:
+        """Remove what an evaluation that failed may have left beyond the tokens."""
+        self._context.remove(self.number, len(self.tokens))
+
+    def count_bytes(self) -> int:
+        """How many bytes `write` would write."""
+        return self._context.count_bytes(self.number)
+
+    def write(self, path: Path) -> bool:
+        """Write what the cache holds to a file. False: it failed."""
+        return self._context.write(self.number, path)
+
+    def read(self, path: Path, tokens: list[int], checkpoints: list[Checkpoint]) -> bool:
+        """Hold what `write` wrote when the cache held these tokens; where that fails, nothing."""
+        self.forget()
+        is_read = self._context.read(self.number, path)
+        if not is_read or self._context.last_position(self.number) != len(tokens) - 1:
+            self.forget()
+            return False
+        self.tokens, self.checkpoints = list(tokens), checkpoints
+        return True
 
     def wants_checkpoints(self) -> bool:
         """Whether this model's cache forgets, so that checkpoints are of use."""

@@ -1,0 +1,186 @@
+"""What a model has read is read once: in a chat of many turns, in the next chat, after /model, for the same file again.
+
+All of it in tokens, never in seconds: `reused_tokens` of each reply, as the history and `--json` tell them.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import open_terminal, run_oss
+
+SETTINGS = ("--temperature", "0", "--max-tokens", "60")
+QUESTIONS = ["My name is Alice.", "What is my name?", "Say the word banana.", "Count to 12.", "Hello!"]
+
+
+def replies() -> list[dict[str, Any]]:
+    """The replies of the last conversation's current branch: their text under `content`, their cost under `usage`."""
+    messages = json.loads(run_oss("history", "show", "--json").stdout)["messages"]
+    return [{**one, "usage": one["making"]["usage"]} for one in messages if "making" in one]
+
+
+def states() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run_oss("history", "cache", "--json").stdout)["states"]
+    return found
+
+
+def reused(reply: dict[str, Any]) -> int:
+    return int(reply["usage"].get("reused_tokens", 0))
+
+
+def evaluated(reply: dict[str, Any]) -> int:
+    return int(reply["usage"]["prompt_tokens"]) - reused(reply)
+
+
+def chat(model: Path, *lines: str, options: tuple[str, ...] = ()) -> str:
+    result = run_oss("chat", "-m", str(model), *SETTINGS, *options, stdin="\n".join(lines) + "\n")
+    assert result.status == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def test_a_chat_of_twenty_turns_reads_each_word_once(
+    tiny_gpt_oss: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = chat(tiny_gpt_oss, *QUESTIONS * 4)
+    warm = replies()
+    assert len(warm) == 20
+    new_text = sum(
+        after["usage"]["prompt_tokens"] - before["usage"]["prompt_tokens"]
+        for before, after in zip(warm, warm[1:], strict=False)
+    )  # the questions, and the answers as the next prompt repeats them
+    assert sum(evaluated(one) for one in warm[1:]) <= 1.05 * new_text
+    # Each turn by itself, read anew: a conversation that ends with its question, in a home that keeps no state.
+    monkeypatch.setenv("OSS_CACHE_GB", "0")
+    archive = tmp_path / "all.json"
+    run_oss("history", "export", "--all", "-o", str(archive))
+    for turn in (2, 5, 9, 14, 19):
+        assert _answered_anew(archive, tmp_path / f"home-{turn}", tiny_gpt_oss, turn) == warm[turn]["content"], turn
+    assert answers.count("\n") >= 20
+
+
+def _answered_anew(archive: Path, home: Path, model: Path, turn: int) -> str:
+    """What the model says to a question, when it has read nothing of the conversation before."""
+    kept = json.loads(archive.read_text("utf-8"))
+    (conversation,) = kept["conversations"]
+    question = conversation["messages"][2 * turn]
+    conversation["messages"] = conversation["messages"][: 2 * turn]
+    conversation["tip"] = conversation["messages"][-1]["id"]
+    cut = home.with_suffix(".json")
+    cut.write_text(json.dumps(kept), "utf-8")
+    before = os.environ["OSS_HOME"]
+    os.environ["OSS_HOME"] = str(home)
+    try:
+        assert run_oss("history", "import", str(cut)).status == 0
+        chat(model, question["content"], options=("-c",))
+        last = replies()[-1]
+    finally:
+        os.environ["OSS_HOME"] = before
+    assert reused(last) == 0
+    return str(last["content"])
+
+
+def test_a_conversation_is_gone_on_with_by_chat_and_by_run(tiny_gpt_oss: Path) -> None:
+    chat(tiny_gpt_oss, *QUESTIONS)
+    assert chat(tiny_gpt_oss, "What is my name?", options=("-c",)) == "Your name is Alice.\n"
+    said = run_oss("run", "-m", str(tiny_gpt_oss), *SETTINGS, "-c", "Say the word banana.")
+    assert said.stdout == "banana\n"
+    kept = replies()
+    for before, after in zip(kept[4:], kept[5:], strict=False):
+        assert reused(after) >= before["usage"]["prompt_tokens"] - 2, "all but the request to answer"
+    assert len(states()) == 1
+
+
+def test_model_back_and_forth_reads_nothing_twice(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    shutil.copyfile(tiny_gpt_oss, other)
+    chat(tiny_gpt_oss, *QUESTIONS, f"/model {other}", "Hello!", f"/model {tiny_gpt_oss}", "What is my name?")
+    kept = replies()
+    assert reused(kept[5]) == 0, "another file has read nothing yet"
+    assert reused(kept[6]) >= kept[4]["usage"]["prompt_tokens"] - 2
+    assert kept[6]["content"] == "Your name is Alice."
+
+
+def test_regen_reads_nothing_and_edit_only_what_is_new(tiny_gpt_oss: Path) -> None:
+    chat(tiny_gpt_oss, *QUESTIONS, "/regen")
+    first, *_, again = replies()
+    assert evaluated(again) == 2, "the request to answer"
+    assert reused(first) == 0
+
+
+def test_a_branch_that_was_left_is_gone_back_to(tiny_gpt_oss: Path) -> None:
+    chat(tiny_gpt_oss, *QUESTIONS, "/undo", "/undo", "/undo", "/undo", *QUESTIONS[::-1], "/branch 1", "Hello!")
+    kept = replies()
+    assert [one["content"] for one in kept[1:3]] == ["Your name is Alice.", "banana"]
+    assert reused(kept[-1]) >= kept[-2]["usage"]["prompt_tokens"] - 2
+
+
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_a_file_is_read_once_if_that_is_asked_for(tiny_gpt_oss: Path, *, is_piped: bool) -> None:
+    book = Path("book.txt")
+    book.write_text("The dragon lives in Lisbon. My name is Bob. " * 25)
+    source = () if is_piped else ("-f", str(book))
+    stdin = book.read_text() if is_piped else ""
+
+    def ask(question: str, *options: str) -> tuple[str, int, int]:
+        result = run_oss("run", "-m", str(tiny_gpt_oss), *SETTINGS, *options, "--json", *source, question, stdin=stdin)
+        answer = json.loads(result.stdout)
+        return answer["answer"], answer["usage"]["reused_tokens"], answer["usage"]["prompt_tokens"]
+
+    questions = ("Say the word banana.", "What is my name?")
+    anew = [ask(question) for question in questions]
+    assert [one[1] for one in anew] == [0, 0]
+    assert states() == []
+    first, second = (ask(question, "--cache") for question in questions)
+    assert first[1] == 0
+    assert second[1] > second[2] - 20, "what is left is the question"
+    assert [first[0], second[0]] == [one[0] for one in anew]
+    assert len(states()) == 1, "the file is kept, not what was asked"
+
+
+def test_a_private_chat_keeps_no_state(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    chat(tiny_gpt_oss, *QUESTIONS, options=("--private",))
+    assert not (tmp_path / "oss-home" / "cache").exists()
+
+
+def test_states_are_off_with_a_setting(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    run_oss("config", "set", "cache_gb", "0")
+    chat(tiny_gpt_oss, *QUESTIONS)
+    chat(tiny_gpt_oss, "Hello!", options=("-c",))
+    assert reused(replies()[-1]) == 0
+    assert not (tmp_path / "oss-home" / "cache" / "states").exists()
+
+
+def test_what_is_kept_is_shown_removed_with_its_conversation_and_cleared(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "oss-home" / "cache" / "states"
+    empty = run_oss("history", "cache")
+    assert (empty.stdout, empty.stderr) == ("", f"0 states, 0 kB of at most 4.0 GB, in {folder}\n")
+    chat(tiny_gpt_oss, *QUESTIONS)
+    book = Path("book.txt")
+    book.write_text("The dragon lives in Lisbon. " * 25)
+    run_oss("run", "-m", str(tiny_gpt_oss), *SETTINGS, "--cache", "-f", str(book), "Hello!")
+    shown = run_oss("history", "cache").stdout.splitlines()
+    assert shown[0].split() == ["USED", "SIZE", "TOKENS", "CONVERSATION"]
+    assert shown[1].endswith("  oss run --cache")
+    run_oss("history", "rm", "--all", "--yes")
+    assert [one["conversation"] for one in states()] == [None]
+    assert run_oss("history", "cache", "clear").stdout == "1 state removed\n"
+    assert list(folder.iterdir()) == []
+    wrong = run_oss("history", "cache", "empty")
+    assert (wrong.status, wrong.stderr) == (
+        2,
+        "error: the cache cannot be told to 'empty'\nhint: oss history cache clear\n",
+    )
+
+
+def test_ctrl_c_at_the_end_of_a_chat_does_not_hang(tiny_gpt_oss: Path) -> None:
+    with open_terminal("chat", str(tiny_gpt_oss), *SETTINGS) as terminal:
+        terminal.expect("\n›")
+        terminal.send("My name is Alice.\r")
+        terminal.see("tokens/s")
+        terminal.send("\x04\x03\x03")
+        assert terminal.wait() in (0, 130)

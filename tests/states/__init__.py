@@ -1,0 +1,1 @@
+"""States on disk: the file and the folder, without a model."""
