@@ -166,7 +166,7 @@ class LocalBackend:
 
     def _recurring_tokens(self, messages: Sequence[Message], options: ReplyOptions, prompt: Prompt) -> int | None:
         """How many tokens of the prompt come again; the last ones are left out: what follows may join them."""
-        if not options.recurring:
+        if not options.recurring.strip():
             return None
         last = replace(messages[-1], content=options.recurring)
         other = render_prompt(self._format, [*messages[:-1], last], options)

@@ -32,7 +32,7 @@ def most_state_bytes(settings: Settings) -> int:
 def keep_states(choice: ModelChoice, settings: Settings, say: Callable[[str], None]) -> ModelChoice:
     """The choice of a model that keeps states, and goes on from them; as it was if nothing is to be kept.
 
-    say: told why a state is not kept, on another thread.
+    say: told why a state was not kept, when the model is closed.
     """
     if settings.private or most_state_bytes(settings) == 0:
         return choice

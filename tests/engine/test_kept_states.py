@@ -217,6 +217,29 @@ def test_a_state_of_something_else_is_not_looked_at(
     assert made.tokens == fresh(open_keeping, CHAT, **how)
 
 
+def test_a_larger_context_takes_a_state_over(open_keeping: OpenKeeping) -> None:
+    keep_chat(open_keeping)
+    engine = open_keeping(context_tokens=8192)
+    made = generate(engine, CHAT, owner="chat")
+    assert reused(made) == SPLIT - 2
+    assert made.tokens == fresh(open_keeping, CHAT, context_tokens=8192)
+
+
+def test_a_prompt_that_was_stopped_half_way_is_kept_as_far_as_it_was_read(open_keeping: OpenKeeping) -> None:
+    engine = open_keeping()
+    prompt = TEXT[:1500]
+    events = engine.generate(GenerationRequest(prompt, GREEDY, lambda token: GO_ON, 1498, owner="chat"))
+    for event in events:
+        if getattr(event, "done_tokens", 0) >= 512:
+            break
+    events.close()
+    engine.close()
+    engine = open_keeping()
+    made = generate(engine, prompt, owner="chat")
+    assert reused(made) >= 512
+    assert made.tokens == fresh(open_keeping, prompt)
+
+
 def test_a_context_that_is_too_small_for_a_state_reads_the_prompt_anew(open_keeping: OpenKeeping) -> None:
     engine = open_keeping()
     generate(engine, CHAT, stable_tokens=498, owner="chat")

@@ -129,6 +129,8 @@ class LlamaEngine:
         while self._thread.is_alive():
             self._thread.join(_POLL_S)
         self._thread = None
+        if self._states is not None:
+            self._states.tell_trouble()
 
     def _events(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
         job = Job(request)

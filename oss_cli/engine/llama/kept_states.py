@@ -37,7 +37,7 @@ class StateKeeping:
     model: str
     """What tells the model's file from all others."""
     say: Callable[[str], None]
-    """Told why a state is not kept, on the engine's thread."""
+    """Told why a state was not kept, on the thread that closes the engine."""
 
 
 class KeptStates:
@@ -46,6 +46,7 @@ class KeptStates:
     def __init__(self, keeping: StateKeeping) -> None:
         self._keeping = keeping
         self._folder = keeping.folder
+        self._trouble = ""
 
     def improve(self, beginning: Beginning, prompt: list[int]) -> Beginning:
         """The place to start a prompt from, after a longer beginning was brought from disk, if there is one.
@@ -89,7 +90,13 @@ class KeptStates:
         try:
             self._folder.keep(facts, size, write)
         except NoRoom as reason:
-            self._keeping.say(f"what the model has read is not kept for the next time: {reason}")
+            self._trouble = f"what the model has read is not kept for the next time: {reason}"
+
+    def tell_trouble(self) -> None:
+        """Say why the last state that is not kept is not; once."""
+        trouble, self._trouble = self._trouble, ""
+        if trouble:
+            self._keeping.say(trouble)
 
     def _longest(self, sequence: Sequence, prompt: list[int], *, more_than: int) -> tuple[Path, StateFacts] | None:
         """The state of which most of a prompt can be taken."""
