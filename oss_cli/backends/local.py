@@ -5,17 +5,19 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from oss_cli.backends.answer_guard import AnswerGuard
 from oss_cli.backends.growing_reply import GrowingReply
 from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
 from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled
 from oss_cli.errors import BadUsage
-from oss_cli.grammar.form import compile_form
-from oss_cli.grammar.token_table import TokenTable
 from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
+
+if TYPE_CHECKING:
+    from oss_cli.backends.answer_guard import AnswerGuard
+    from oss_cli.grammar.token_table import TokenTable
 
 _JOINING_TOKENS = 2
 """Spaces and ends of lines may become one token with what comes after them."""
@@ -152,15 +154,21 @@ class LocalBackend:
             return options
         return replace(options, begun=BegunReply(begun.message))
 
-    def _guard(self, prompt: Prompt, options: ReplyOptions) -> AnswerGuard | None:
+    def _guard(self, prompt: Prompt, options: ReplyOptions) -> "AnswerGuard | None":
         """What holds the answer to its form, if one was asked for."""
         if options.answer_form is None:
             return None
+        # Grammars take 18 ms to import, of a start's 200: only for an answer that has a form.
+        from oss_cli.backends.answer_guard import AnswerGuard  # as above
+        from oss_cli.grammar.form import compile_form  # as above
+
         answer = compile_form(options.answer_form)
         return AnswerGuard(answer, self._format.frame(prompt), self._engine.tokens, self._all_tokens)
 
-    def _all_tokens(self) -> TokenTable:
+    def _all_tokens(self) -> "TokenTable":
         if self._table is None:
+            from oss_cli.grammar.token_table import TokenTable  # loaded with AnswerGuard
+
             self._table = TokenTable(self._engine.tokens.pieces())
         return self._table
 

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from oss_cli.conversation.options import ReplyOptions, SamplingOptions
     from oss_cli.engine.llama.model import LlamaModel
     from oss_cli.machine.fit import Wishes
-    from oss_cli.plan import LoadPlan
+    from oss_cli.plan import LoadPlan, ModelShape
     from oss_cli.prompts.base import Prompt, PromptFormat
 
 _MOST_LAYERS = 4096
 """No model has more."""
+_HARMONY_ARCHITECTURE = "gpt-oss"
+"""Its prompts are written without templates."""
 
 
 def open_backend(
@@ -43,16 +45,24 @@ def open_backend(
         ModelTooLarge: the memory is too small for it, and the user has not decided where it is to go.
         ContextTooLong: the context asked for is larger than the model's.
     """
-    from oss_cli.backends.local import LocalBackend, LocalModel
     from oss_cli.engine.llama.api import LOG
-    from oss_cli.engine.llama.engine import open_engine
+    from oss_cli.engine.llama.engine import begin_engine
 
     LOG.sink = log
-    plan, sentence = plan_load(choice, settings, is_one_shot=is_one_shot, sequences=sequences)
+    shape = shape_of(choice)
+    plan, sentence = _plan_load(choice, shape, settings, is_one_shot=is_one_shot, sequences=sequences)
     if log is not None and sentence:
         log(f"{choice.name}: {sentence}\n")
+    engine = begin_engine(plan, on_progress, choice.states)
     try:
-        engine = open_engine(plan, on_progress, choice.states)
+        from oss_cli.backends.local import LocalBackend, LocalModel  # what comes later is imported while it loads
+
+        _import_format(choice, shape)
+    except BaseException:
+        engine.stop_loading()
+        raise
+    try:
+        engine.wait_loaded()
     except EngineFailed:
         explain_bad_file(choice)
         raise
@@ -71,6 +81,12 @@ def plan_load(
         ModelTooLarge: the memory is too small, and the user has not decided where it is to go.
         ContextTooLong: the context asked for is larger than the model's.
     """
+    return _plan_load(choice, shape_of(choice), settings, is_one_shot=is_one_shot, sequences=sequences)
+
+
+def _plan_load(
+    choice: ModelChoice, shape: "ModelShape | None", settings: Settings, *, is_one_shot: bool, sequences: int
+) -> "tuple[LoadPlan, str]":
     from dataclasses import replace
 
     from oss_cli.errors import ContextTooLong
@@ -80,7 +96,6 @@ def plan_load(
 
     machine = probe()
     note_gpus(machine)
-    shape = shape_of(choice)
     wishes = _wishes(choice, settings, is_one_shot=is_one_shot, sequences=sequences)
     if shape is None:
         weights = weights_bytes(choice.path)
@@ -177,6 +192,15 @@ def choose_format(
     from oss_cli.prompts.plain import PlainFormat
 
     return PlainFormat(vocabulary)
+
+
+def _import_format(choice: ModelChoice, shape: "ModelShape | None") -> None:
+    """Import what the model's prompts will most likely need; a template's language alone takes 16 ms."""
+    entry = choice.entry
+    if choice.is_plain or (entry is not None and entry.format is not None and entry.format != "template"):
+        return
+    if shape is not None and shape.architecture != _HARMONY_ARCHITECTURE:
+        import oss_cli.prompts.template  # noqa: F401 - so that it is there when the model is
 
 
 def _model_sampling(model: "LlamaModel", choice: ModelChoice) -> "SamplingOptions":

@@ -46,6 +46,7 @@ class LlamaEngine:
         self._load_cancelled = False
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._loaded: Future[None] = Future()
 
     @property
     def model(self) -> LlamaModel:
@@ -89,17 +90,29 @@ class LlamaEngine:
         return min(self._plan.context_limit_tokens or self.trained_tokens, self.trained_tokens)
 
     def start(self, on_progress: Callable[[float], None] | None) -> None:
-        """Load the model; `open_engine` calls it. Ctrl-C while it waits stops the load."""
-        loaded: Future[None] = Future()
-        self._thread = threading.Thread(target=self._work, args=(loaded, on_progress), name="llama.cpp", daemon=True)
+        """Begin to load the model, on the engine's thread; `begin_engine` calls it."""
+        self._thread = threading.Thread(target=self._work, args=(on_progress,), name="llama.cpp", daemon=True)
         self._thread.start()
+
+    def wait_loaded(self) -> None:
+        """Wait until the model is loaded. Ctrl-C stops the load within half a second.
+
+        Raises:
+            EngineFailed: llama.cpp refused the file.
+            ContextTooLong: the plan's context is larger than the model's.
+        """
         try:
-            _wait_for(loaded)
+            _wait_for(self._loaded)
         except KeyboardInterrupt:
-            self._load_cancelled = self._closing = True
-            self._inbox.put(None)  # for a load that was just through
-            self._thread.join(_CANCEL_WAIT_S)  # a load that hangs in the operating system ends with the process
+            self.stop_loading()
             raise
+
+    def stop_loading(self) -> None:
+        """Give up a load that nobody waits for any more; a model that is loaded already is given back."""
+        self._load_cancelled = self._closing = True
+        self._inbox.put(None)  # for a load that was just through
+        if self._thread is not None:
+            self._thread.join(_CANCEL_WAIT_S)  # a load that hangs in the operating system ends with the process
 
     def generate(self, request: GenerationRequest) -> Generator[EngineEvent, None, None]:
         """Events of one generation, ending in `Ended`. Closing the generator early stops the engine.
@@ -177,13 +190,13 @@ class LlamaEngine:
 
     # ---- on the engine's thread
 
-    def _work(self, loaded: "Future[None]", on_progress: Callable[[float], None] | None) -> None:
+    def _work(self, on_progress: Callable[[float], None] | None) -> None:
         try:
             self._load(on_progress)
-        except BaseException as error:  # raised again by `start`, on the caller's thread
-            loaded.set_exception(error)
+        except BaseException as error:  # raised again by `wait_loaded`, on the caller's thread
+            self._loaded.set_exception(error)
             return
-        loaded.set_result(None)
+        self._loaded.set_result(None)
         try:
             while self._serve():
                 pass
@@ -310,6 +323,15 @@ def open_engine(
         EngineFailed: llama.cpp refused the file.
         ContextTooLong: the plan's context is larger than the model's.
     """
+    engine = begin_engine(plan, on_progress, states)
+    engine.wait_loaded()
+    return engine
+
+
+def begin_engine(
+    plan: LoadPlan, on_progress: Callable[[float], None] | None = None, states: StateKeeping | None = None
+) -> LlamaEngine:
+    """As `open_engine`, without waiting: `wait_loaded` has to be called before anything else."""
     engine = LlamaEngine(plan, states)
     engine.start(on_progress)
     return engine
