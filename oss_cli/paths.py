@@ -73,6 +73,11 @@ class Paths:
         return self.cache / "states"
 
     @property
+    def speeds_file(self) -> Path:
+        """What `oss bench` measured."""
+        return self.cache / "speeds.json"
+
+    @property
     def log_file(self) -> Path:
         """The tracebacks of our own bugs."""
         return self.cache / "oss.log"

@@ -134,6 +134,25 @@ class LoadPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredSpeed:
+    """How fast a model wrote on this computer, loaded in one way (`oss bench`)."""
+
+    tokens_per_second: float
+    date: str
+    """The local day, as 2026-11-24."""
+    threads: int
+    gpu_layers: int
+    cpu_moe_layers: int
+    kv_type: KvType
+
+    def is_of(self, plan: LoadPlan) -> bool:
+        """Whether a plan loads the model in that way, as far as it matters to writing."""
+        return (self.threads, self.gpu_layers, self.cpu_moe_layers, self.kv_type) == (
+            plan.threads, plan.gpu_layers, plan.cpu_moe_layers, plan.kv_type,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceMemory:
     """What a load takes on one device, in bytes."""
 
@@ -193,9 +212,11 @@ class Fit:
     estimate: MemoryEstimate
     verdict: Verdict
     tokens_per_second: float
-    """A guess from what a token reads and what memory delivers; never measured here."""
+    """Measured here, else a guess from what a token reads and what memory delivers."""
     sentence: str
     """The plan for people, without a full stop."""
+    measured_on: str = ""
+    """The day of the measurement; empty: the speed is a guess."""
 
     @property
     def context_tokens(self) -> int:

@@ -86,6 +86,8 @@ SETTING_RULES: dict[str, SettingRule] = {
     "kv_type": _choice(KvType, "how the cache is kept: f16, or q8_0 in half the memory"),
     "no_mmap": _switch("true: copy the model into memory instead of mapping its file"),
     "mlock": _switch("true: keep the model from being swapped out"),
+    "batch": _whole(32, 4096, "tokens of a prompt that are computed together"),
+    "repack": _switch("true: chats copy weights into a layout for faster prompts; false: never"),
     "offline": _switch("true: never use the network"),
     "hub_cache": _folder("folder of what is pulled: the Hugging Face cache"),
     "models_folder": _folder("folder of the models that oss has for itself"),

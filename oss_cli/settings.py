@@ -48,6 +48,10 @@ class Settings:
     """Whether the model is copied into memory instead of being used where the file's pages are."""
     mlock: bool | None = None
     """Whether the model is kept from being swapped out."""
+    batch: int | None = None
+    """Tokens of a prompt that are computed together; undecided: 512."""
+    repack: bool | None = None
+    """Whether chats and batches copy CPU weights into a layout for faster prompts; undecided: where it pays."""
     offline: bool | None = None
     """Whether the network is forbidden; undecided: it is used where a command needs it."""
     hub_cache: Path | None = None

@@ -21,6 +21,7 @@ _COMMANDS = {
     "rm": ("manage", "rm"),
     "alias": ("manage", "alias"),
     "doctor": ("doctor", "doctor"),
+    "bench": ("bench", "bench"),
     "history": ("history", "history"),
     "template": ("template", "template"),
     "config": ("config", "config"),

@@ -80,7 +80,7 @@ def set_value(
     value = _checked(name, values)
     if name == "model":
         value = _known_model(str(value), console)
-    file = _open_file()
+    file = open_config_file()
     file.set(name, value=value)
     file.save()
     _warn_of_variable(name, console)
@@ -92,7 +92,7 @@ def unset(name: NameArgument) -> None:
     from oss_cli.settings import check_setting_name
     from oss_cli.terminal.console import open_console
 
-    file = _open_file()
+    file = open_config_file()
     if file.get(name) is None:  # what we do not know can be taken out as well
         name = check_setting_name(name)
     if file.remove(name):
@@ -111,7 +111,7 @@ def edit() -> None:
     check_editor(otherwise="oss config set NAME VALUE")
     path = wiring.config_file()
     if not path.exists():
-        _open_file().save()
+        open_config_file().save()
     open_editor(path, again="oss config edit")
     try:
         read_config(path)
@@ -219,7 +219,8 @@ def _known_model(name: str, console: "Console") -> str:
     return choice.name if is_named else os.path.abspath(choice.path)  # noqa: PTH100 - as said
 
 
-def _open_file() -> "TomlFile":
+def open_config_file() -> "TomlFile":
+    """config.toml to be changed; a new one begins with what can be set."""
     from oss_cli import wiring
     from oss_cli.settings import SETTING_MEANINGS
     from oss_cli.toml_file import TomlFile

@@ -87,7 +87,7 @@ def show(
     from oss_cli.terminal.model_card import ModelCard, describe_shape, show_card
 
     shown, facts, shape = _look_at(name)
-    memory = wiring.memory_table(shape) if shape is not None else []
+    memory = wiring.memory_table(shape, _identity(name)) if shape is not None else []
     out = open_console().out
     if as_json:
         import json
@@ -96,6 +96,16 @@ def show(
         return
     words = {**facts, **(describe_shape(shape) if shape is not None else {})}
     show_card(out, ModelCard(shown, words, memory, wiring.known_machine()))
+
+
+def _identity(name: str) -> str:
+    """What its file is known by; empty: it is not here."""
+    from oss_cli import wiring
+
+    try:
+        return "" if wiring.is_repository(name) else wiring.model_identity(wiring.choose_model(name))
+    except NotDownloaded:
+        return ""
 
 
 def _look_at(name: str) -> "tuple[str, dict[str, str], ModelShape | None]":
@@ -271,6 +281,8 @@ def _shown_value(
                 "total_bytes": one.estimate.total_bytes,
                 "verdict": str(one.verdict),
                 "plan": one.sentence,
+                "tokens_per_second": round(one.tokens_per_second, 1),
+                "measured_on": one.measured_on or None,
             }
             for one in memory
         ],

@@ -4,14 +4,14 @@ What is given up, in this order: experts go to the CPU, layer by layer; then the
 whole layers go to the CPU; then the model does not fit. A part that the user has decided stays as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oss_cli.errors import format_bytes
 from oss_cli.machine.memory import estimate_memory, gpu_layer_count
 from oss_cli.machine.speed import estimate_tokens_per_second
-from oss_cli.plan import Fit, KvType, LoadPlan, Machine, MemoryEstimate, ModelShape, Verdict
+from oss_cli.plan import Fit, KvType, LoadPlan, Machine, MeasuredSpeed, MemoryEstimate, ModelShape, Verdict
 
 REPACK_SHARE = 0.45
 """Most of the memory that weights may take for a second, repacked copy of them to be worth it.
@@ -19,6 +19,8 @@ REPACK_SHARE = 0.45
 Measured with gpt-oss-20b (12.1 GB) on 24 GB: repacked, it loads in 40 s and takes 22 GB; as it is, 0.9 s and 12.1 GB,
 for prompts read at 9.7 instead of 11.6 tokens/s.
 """
+MICRO_BATCH_TOKENS = 512
+"""Of a prompt, computed together. Larger ones cost memory and bring nothing on a CPU."""
 CONTEXT_FLOOR_TOKENS = 4096
 """Shorter contexts hold no conversation: rather than less, layers go to the CPU."""
 CONTEXT_WANTED_TOKENS = 32_768
@@ -55,11 +57,18 @@ class Wishes:
     sequences: int = 1
     is_one_shot: bool = False
     """One reply and the process ends: what only pays over many replies is left out."""
+    repack: bool | None = None
+    micro_batch_tokens: int | None = None
 
 
-def fit(shape: ModelShape, machine: Machine, wishes: Wishes | None = None) -> Fit:
-    """The best plan for a model on a machine. TOO_LARGE comes with the least that it would take."""
-    room = _Room(shape, machine, wishes or Wishes())
+def fit(
+    shape: ModelShape, machine: Machine, wishes: Wishes | None = None, measured: Sequence[MeasuredSpeed] = ()
+) -> Fit:
+    """The best plan for a model on a machine. TOO_LARGE comes with the least that it would take.
+
+    measured: what is known of its speed there; the first that is of the plan takes the place of the estimate.
+    """
+    room = _Room(shape, machine, wishes or Wishes(), measured)
     for verdict in (Verdict.FITS, Verdict.SLOW):
         for plan in room.plans():
             if room.allows(plan, verdict):
@@ -113,8 +122,11 @@ def describe_lack(found: Fit, machine: Machine) -> str:
 class _Room:
     """One model, one machine, one user's wishes: which plans there are, and which of them the memory allows."""
 
-    def __init__(self, shape: ModelShape, machine: Machine, wishes: Wishes) -> None:
+    def __init__(
+        self, shape: ModelShape, machine: Machine, wishes: Wishes, measured: Sequence[MeasuredSpeed] = ()
+    ) -> None:
         self._shape = shape
+        self._measured = measured
         self._machine = machine
         self._wishes = wishes
         self._shares_ram = any(gpu.shares_ram for gpu in machine.gpus)
@@ -199,9 +211,17 @@ class _Room:
             and not is_gpu_only
             and estimate.cpu.weights_bytes <= share,
         )
-        speed = estimate_tokens_per_second(self._shape, plan, self._machine)
-        sentence = _sentence(self._shape, plan, self._machine, estimate, speed)
-        return Fit(plan, estimate, verdict, speed, sentence)
+        if self._wishes.repack is not None:
+            plan = replace(plan, repack=self._wishes.repack)
+        known = next((one for one in self._measured if one.is_of(plan)), None)
+        if known is not None:
+            speed, told = known.tokens_per_second, f"{_rounded(known.tokens_per_second)} tokens/s measured here"
+            told = f"{told} on {known.date}"
+        else:
+            speed = estimate_tokens_per_second(self._shape, plan, self._machine)
+            told = f"about {_rounded(speed)} tokens/s by estimate"
+        sentence = f"{_sentence(self._shape, plan, self._machine, estimate)}, {told}"
+        return Fit(plan, estimate, verdict, speed, sentence, known.date if known is not None else "")
 
     def _gpu_plans(self) -> Iterator[LoadPlan]:
         wished = self._wishes
@@ -249,6 +269,7 @@ class _Room:
             kv_type=wished.kv_type or KvType.F16,
             mmap=wished.mmap,
             mlock=wished.mlock,
+            micro_batch_tokens=wished.micro_batch_tokens or MICRO_BATCH_TOKENS,
         )
 
     def _is_all_on_gpu(self, plan: LoadPlan) -> bool:
@@ -265,14 +286,15 @@ def _with_context(plan: LoadPlan, tokens: int) -> LoadPlan:
     return replace(plan, context_tokens=tokens)
 
 
-def _sentence(shape: ModelShape, plan: LoadPlan, machine: Machine, estimate: MemoryEstimate, speed: float) -> str:
+def _sentence(shape: ModelShape, plan: LoadPlan, machine: Machine, estimate: MemoryEstimate) -> str:
     memory = (
         f"{format_bytes(estimate.total_bytes)} of memory (weights {format_bytes(estimate.weights_bytes)}, cache "
         f"{format_bytes(estimate.kv_bytes)}, work space {format_bytes(estimate.compute_bytes)})"
     )
     up_to = "up to " if plan.context_tokens is None else ""
     context = f"a context of {up_to}{_context_of(plan):,} tokens"
-    return f"{_placement(shape, plan, machine)}, {context}, {memory}, about {_rounded(speed)} tokens/s by estimate"
+    copied = ", weights repacked" if plan.repack else ""
+    return f"{_placement(shape, plan, machine)}, {context}, {memory}{copied}"
 
 
 def _placement(shape: ModelShape, plan: LoadPlan, machine: Machine) -> str:

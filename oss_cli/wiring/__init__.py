@@ -18,6 +18,7 @@ from oss_cli.wiring.backend import (
     render_dry,
     suggest_parallel,
 )
+from oss_cli.wiring.bench import Bench, keep_result, plan_bench
 from oss_cli.wiring.choice import (
     ModelChoice,
     aliases_that_lead,
@@ -26,6 +27,7 @@ from oss_cli.wiring.choice import (
     explain_bad_file,
     is_model_name,
     is_repository,
+    model_identity,
     nearest_model_names,
     note_use,
     read_header_of,
@@ -86,6 +88,7 @@ from oss_cli.wiring.settings import (
 from oss_cli.wiring.states import keep_states, most_state_bytes, open_states
 
 __all__ = [
+    "Bench",
     "ModelChoice",
     "OpenModels",
     "RemoteModel",
@@ -113,6 +116,7 @@ __all__ = [
     "is_set",
     "keep_probe",
     "keep_states",
+    "keep_result",
     "known_fits",
     "known_machine",
     "leave_no_trace",
@@ -120,6 +124,7 @@ __all__ = [
     "load_settings",
     "look_at_repository",
     "may_fit",
+    "model_identity",
     "memory_table",
     "most_state_bytes",
     "missing_cause",
@@ -136,6 +141,7 @@ __all__ = [
     "open_states",
     "open_store",
     "open_templates",
+    "plan_bench",
     "plan_load",
     "probe",
     "read_answer_form",

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from oss_cli.errors import EngineFailed
 from oss_cli.settings import Settings
-from oss_cli.wiring.choice import ModelChoice, explain_bad_file, note_use, sha256_of, shape_of
-from oss_cli.wiring.machine import note_gpus, probe, too_large, weights_bytes
+from oss_cli.wiring.choice import ModelChoice, explain_bad_file, model_identity, note_use, sha256_of, shape_of
+from oss_cli.wiring.machine import known_speeds, note_gpus, probe, too_large, weights_bytes
 from oss_cli.wiring.settings import open_catalogue
 
 if TYPE_CHECKING:
@@ -111,11 +111,13 @@ def _plan_load(
             mmap=wishes.mmap,
             mlock=wishes.mlock,
             sequences=sequences,
+            repack=plan.repack if wishes.repack is None else wishes.repack,
+            micro_batch_tokens=settings.batch or plan.micro_batch_tokens,
         )
         return plan, ""
     if settings.ctx is not None and settings.ctx > shape.trained_context_tokens:
         raise ContextTooLong(context_tokens=settings.ctx, trained_tokens=shape.trained_context_tokens)
-    found = fit(shape, machine, wishes)
+    found = fit(shape, machine, wishes, known_speeds(model_identity(choice), machine))
     is_forced = settings.gpu_layers is not None or settings.cpu_moe is not None
     if found.verdict is Verdict.TOO_LARGE and not is_forced:
         raise too_large(choice.name, shape, found, machine)
@@ -144,6 +146,8 @@ def _wishes(choice: ModelChoice, settings: Settings, *, is_one_shot: bool, seque
         mlock=bool(settings.mlock),
         sequences=sequences,
         is_one_shot=is_one_shot,
+        repack=None if settings.repack is None else settings.repack and not is_one_shot,
+        micro_batch_tokens=settings.batch,
     )
 
 

@@ -291,6 +291,16 @@ def sha256_of(choice: ModelChoice) -> str:
     return files[0].sha256 if files and files[0].bytes == path.stat().st_size else ""
 
 
+def model_identity(choice: ModelChoice) -> str:
+    """What tells a model's file from every other: its SHA-256, or where nobody knows it, its path, size and time."""
+    known = sha256_of(choice)
+    if known:
+        return known
+    path = choice.path.resolve()
+    status = path.stat()
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
+
+
 def shape_of(choice: ModelChoice) -> "ModelShape | None":
     """A model's shape: the catalogue's where the file is the catalogue's, else out of its header; None: it has none.
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from oss_cli.errors import ModelTooLarge
 from oss_cli.paths import find_paths
-from oss_cli.wiring.settings import open_catalogue, open_store
+from oss_cli.settings import Settings
+from oss_cli.wiring.settings import load_settings, open_catalogue, open_store
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import CatalogueEntry
-    from oss_cli.plan import Fit, Machine, ModelShape
+    from oss_cli.plan import Fit, Machine, MeasuredSpeed, ModelShape
     from oss_cli.store.local import InstalledModel
 
 
@@ -34,17 +35,37 @@ def known_fits() -> "Callable[[ModelShape | None], str]":
     return lambda shape: str(fit(shape, machine).verdict) if shape is not None else ""
 
 
-def memory_table(shape: "ModelShape") -> "list[Fit]":
+def known_speeds(identity: str, machine: "Machine") -> "list[MeasuredSpeed]":
+    """What `oss bench` has measured of a model on a machine, the newest first."""
+    from oss_cli.machine.measured import speeds_of
+
+    return speeds_of(find_paths().speeds_file, identity, machine)
+
+
+def memory_table(shape: "ModelShape", identity: str = "") -> "list[Fit]":
     """How a model would be loaded here with contexts of 4k, 8k, 32k and 128k tokens, and what that takes.
 
     Its own longest context takes the place of those that it was not made for.
+    identity: of the file, if it is here (`model_identity`).
     """
+    from dataclasses import replace
+
     from oss_cli.machine.fit import Wishes, fit
 
     machine = known_machine()
     longest = min(shape.trained_context_tokens, 131_072)
     contexts = (*(tokens for tokens in (4096, 8192, 32_768) if tokens < longest), longest)
-    return [fit(shape, machine, Wishes(context_tokens=tokens)) for tokens in contexts]
+    measured = known_speeds(identity, machine) if identity else []
+    settings = load_settings(Settings())
+    wishes = Wishes(
+        gpu_layers=settings.gpu_layers,
+        cpu_moe_layers=settings.cpu_moe,
+        kv_type=settings.kv_type,
+        threads=settings.threads,
+        repack=settings.repack,
+        micro_batch_tokens=settings.batch,
+    )
+    return [fit(shape, machine, replace(wishes, context_tokens=tokens), measured) for tokens in contexts]
 
 
 def describe_fit(shape: "ModelShape | None", weights_bytes: int) -> tuple[bool | None, str]:

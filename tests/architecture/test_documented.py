@@ -22,7 +22,17 @@ def commands() -> list[str]:
 
 def test_every_command_is_in_the_readme() -> None:
     assert commands()[:6] == ["run", "chat", "batch", "list", "show", "pull"]
-    assert set(commands()[6:]) == {"import", "verify", "rm", "alias", "doctor", "config", "history", "template"}
+    assert set(commands()[6:]) == {
+        "import",
+        "verify",
+        "rm",
+        "alias",
+        "doctor",
+        "bench",
+        "config",
+        "history",
+        "template",
+    }
     for command in commands():
         assert f"`oss {command}" in README
 

@@ -67,6 +67,10 @@ def _add_shape(writer: gguf.GGUFWriter, layers: int, experts: int) -> None:
     writer.add_vocab_size(VOCABULARY)
 
 
+_Blocks = npt.NDArray[np.uint8]
+"""Quantised weights, a block a row."""
+
+
 class _Weights:
     """The tensors. Quantised ones are pieces of two pools of random blocks, so that memory holds them once."""
 
@@ -121,12 +125,12 @@ class _Weights:
     def _add_ones(self, name: str, size: int) -> None:
         self._writer.add_tensor(name, np.ones(size, np.float32))
 
-    def _pool(self, weights: int, *, block_bytes: int) -> npt.NDArray[np.uint8]:
+    def _pool(self, weights: int, *, block_bytes: int) -> _Blocks:
         """Blocks for a tensor of that many weights, and a million more to begin elsewhere."""
         blocks = self._random.integers(0, 256, size=(1 << 20, block_bytes), dtype=np.uint8)
         return np.resize(blocks, (weights // WEIGHTS_PER_BLOCK + (1 << 20), block_bytes))
 
-    def _piece(self, pool: npt.NDArray[np.uint8], weights: int) -> npt.NDArray[np.uint8]:
+    def _piece(self, pool: _Blocks, weights: int) -> _Blocks:
         start = int(self._random.integers(0, 1 << 20))
         return pool[start : start + weights // WEIGHTS_PER_BLOCK]
 

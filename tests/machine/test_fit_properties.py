@@ -189,11 +189,12 @@ def test_the_sentence_says_where_everything_goes() -> None:
     assert fit(SHAPES["gpt-oss-20b"], laptop("RTX 4060 Laptop GPU", 8, 64)).sentence == (
         "all 24 layers on NVIDIA GeForce RTX 4060 Laptop GPU, the experts of 13 of them on the CPU, "
         "a context of 34,816 tokens, 13.2 GB of memory (weights 12.1 GB, cache 875 MB, work space 267 MB), "
-        "about 24 tokens/s by estimate"
+        "weights repacked, about 24 tokens/s by estimate"
     )
     assert fit(SHAPES["llama-3.1-8b"], without_gpu(32)).sentence == (
         "all 32 layers on the CPU, a context of up to 129,024 tokens, "
-        "30.5 GB of memory (weights 4.9 GB, cache 25.4 GB, work space 254 MB), about 5.1 tokens/s by estimate"
+        "30.5 GB of memory (weights 4.9 GB, cache 25.4 GB, work space 254 MB), weights repacked, "
+        "about 5.1 tokens/s by estimate"
     )
 
 

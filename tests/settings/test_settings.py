@@ -30,6 +30,8 @@ cpu_moe = 4
 kv_type = "q8_0"
 no_mmap = true
 mlock = true
+batch = 256
+repack = false
 offline = true
 hub_cache = "/big/cache"
 models_folder = "/big/models"
@@ -60,6 +62,8 @@ ALL = Settings(
     kv_type=KvType.Q8_0,
     no_mmap=True,
     mlock=True,
+    batch=256,
+    repack=False,
     offline=True,
     hub_cache=Path("/big/cache"),
     models_folder=Path("/big/models"),
@@ -82,9 +86,9 @@ ALL = Settings(
     ),
 )
 NAMES = (
-    "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, offline, "
-    "hub_cache, models_folder, private, overflow, reasoning_budget, reasoning, editing_mode, markdown, "
-    "temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
+    "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, batch, "
+    "repack, offline, hub_cache, models_folder, private, overflow, reasoning_budget, reasoning, editing_mode, "
+    "markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
 )
 
 
@@ -116,7 +120,7 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
-        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "true",
+        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "true",
         "/big/cache", "/big/models", "1", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",

@@ -59,6 +59,7 @@ class LlamaContext:
         self.model = model
         self.outputs = size.outputs
         self.kv_type = size.kv_type
+        self.micro_batch_tokens = size.micro_batch_tokens
         self._abort_flag = ctypes.create_string_buffer(2)  # "" goes on, "1" aborts: see _abort_callback
         LOG.clear()
         pointer = C.llama_init_from_model(model.pointer, self._parameters(size, threads))

@@ -277,7 +277,7 @@ class LlamaEngine:
         plan = self._plan
         size = ContextSize(
             tokens * plan.sequences, plan.sequences, outputs=plan.sequences, kv_type=plan.kv_type,
-            batch_tokens=plan.batch_tokens, micro_batch_tokens=plan.micro_batch_tokens,
+            batch_tokens=max(plan.batch_tokens, plan.micro_batch_tokens), micro_batch_tokens=plan.micro_batch_tokens,
         )  # fmt: skip
         context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:

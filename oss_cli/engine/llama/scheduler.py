@@ -11,7 +11,7 @@ from collections import deque
 from queue import SimpleQueue
 
 from oss_cli.engine.base import Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
-from oss_cli.engine.llama.context import MICRO_BATCH_TOKENS, Evaluation, LlamaContext
+from oss_cli.engine.llama.context import Evaluation, LlamaContext
 from oss_cli.engine.llama.filtered_sampling import FilteredSampling
 from oss_cli.engine.llama.kept_states import KeptStates
 from oss_cli.engine.llama.sampling import SamplerChain
@@ -182,7 +182,7 @@ class Scheduler:
         A micro-batch a step: so often can a prompt's progress be shown and an evaluation on a GPU be stopped.
         """
         planned = []
-        room = MICRO_BATCH_TOKENS
+        room = self._context.micro_batch_tokens
         for job in sorted(self._running, key=_missing_tokens):  # replies that go on (1 token each) before new prompts
             sequence = _sequence_of(job)
             start = len(sequence.tokens)
