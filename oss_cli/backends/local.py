@@ -84,6 +84,7 @@ class LocalBackend:
             only=guard,
             owner=options.conversation,
             recurring_tokens=self._recurring_tokens(messages, options, prompt),
+            cancelled=options.cancelled,
         )
         first_token_s = 0.0
         with closing(self._engine.generate(request)) as steps:
@@ -133,6 +134,10 @@ class LocalBackend:
         """
         self._check_open()
         return self._format.count_tokens(text)
+
+    def in_format(self, prompt_format: PromptFormat) -> "LocalBackend":
+        """The same model in memory, written to in another format. To close one of the two closes both."""
+        return LocalBackend(self._engine, prompt_format, self._model)
 
     def close(self) -> None:
         """Unload the model. May be called twice."""

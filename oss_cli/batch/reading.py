@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from oss_cli.batch.openai_form import ENVELOPE, read_openai
 from oss_cli.batch.requests import Entry, Form, Problem, ProblemCode, Request
-from oss_cli.batch.short_form import UnsupportedFields, read_short
+from oss_cli.batch.short_form import read_short
 from oss_cli.conversation.json_form import Fields, Unfit
+from oss_cli.conversation.option_json import UnsupportedFields
 from oss_cli.errors import BadUsage
 
 _MOST_SHOWN = 5

@@ -13,6 +13,7 @@ _COMMANDS = {
     "run": ("run", "run"),
     "chat": ("chat", "chat"),
     "batch": ("batch", "batch"),
+    "serve": ("serve", "serve"),
     "list": ("models", "list_models"),
     "show": ("models", "show"),
     "pull": ("pull", "pull"),

@@ -24,6 +24,7 @@ class Unfit(ValueError):
 
     def __init__(self, place: str, problem: str) -> None:
         super().__init__(f"{place}: {problem}" if place else problem)
+        self.place = place
 
 
 class Fields:

@@ -1,7 +1,8 @@
 """How a reply is to be made: sampling, reasoning effort, limits."""
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from oss_cli.conversation.answer_form import AnswerForm
@@ -81,3 +82,6 @@ class ReplyOptions:
     """Most tokens of reasoning: then the model is made to answer; None: as many as it likes."""
     answer_form: AnswerForm | None = None
     """What the answer must be like; the reasoning before it stays free. A reply that is cut off may not be like it."""
+    cancelled: threading.Event | None = field(default=None, compare=False)
+    """Set from any thread: the reply ends as cancelled, also while its prompt is being read. For those who cannot close
+    its generator, because another thread waits in it."""

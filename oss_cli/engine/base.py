@@ -1,5 +1,6 @@
 """What an engine is: it evaluates a prompt of token ids and samples more of them."""
 
+import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +73,8 @@ class GenerationRequest:
     """The conversation that it is a turn of; what is kept on disk of it is found by that. Empty: none."""
     recurring_tokens: int | None = None
     """How many leading tokens other prompts, of later processes as well, will begin with; None: nobody knows of any."""
+    cancelled: threading.Event | None = None
+    """Set from any thread: the generation ends as cancelled."""
 
 
 class EndReason(StrEnum):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from oss_cli.catalogue import CatalogueEntry
     from oss_cli.conversation.messages import Message
     from oss_cli.conversation.options import ReplyOptions, SamplingOptions
+    from oss_cli.engine.llama.engine import LlamaEngine
     from oss_cli.engine.llama.model import LlamaModel
     from oss_cli.machine.fit import Wishes
     from oss_cli.plan import LoadPlan, ModelShape
@@ -45,17 +46,50 @@ def open_backend(
         ModelTooLarge: the memory is too small for it, and the user has not decided where it is to go.
         ContextTooLong: the context asked for is larger than the model's.
     """
+    engine = _open_engine(choice, settings, (is_one_shot, sequences), on_progress, log)
+    return _backend_on(engine, choice)
+
+
+def open_served(
+    choice: ModelChoice,
+    settings: Settings,
+    *,
+    parallel: int,
+    on_progress: Callable[[float], None] | None = None,
+    log: Callable[[str], None] | None = None,
+) -> "tuple[LocalBackend, LocalBackend]":
+    """A model in memory, as `open_backend`, for many requests at once: in its own format, and going on with texts as
+    they stand. Close the first, which closes both.
+
+    Raises:
+        As `open_backend`.
+    """
+    from oss_cli.prompts.plain import PlainFormat
+
+    engine = _open_engine(choice, settings, (False, parallel), on_progress, log)
+    backend = _backend_on(engine, choice)
+    return backend, backend.in_format(PlainFormat(engine.model.vocabulary))
+
+
+def _open_engine(
+    choice: ModelChoice,
+    settings: Settings,
+    use: tuple[bool, int],
+    on_progress: Callable[[float], None] | None,
+    log: Callable[[str], None] | None,
+) -> "LlamaEngine":
+    """use: whether it is for one reply alone, and how many are made at the same time."""
     from oss_cli.engine.llama.api import LOG
     from oss_cli.engine.llama.engine import begin_engine
 
     LOG.sink = log
     shape = shape_of(choice)
-    plan, sentence = _plan_load(choice, shape, settings, is_one_shot=is_one_shot, sequences=sequences)
+    plan, sentence = _plan_load(choice, shape, settings, is_one_shot=use[0], sequences=use[1])
     if log is not None and sentence:
         log(f"{choice.name}: {sentence}\n")
     engine = begin_engine(plan, on_progress, choice.states)
     try:
-        from oss_cli.backends.local import LocalBackend, LocalModel  # what comes later is imported while it loads
+        import oss_cli.backends.local  # noqa: F401 - what comes later is imported while it loads
 
         _import_format(choice, shape)
     except BaseException:
@@ -63,9 +97,15 @@ def open_backend(
         raise
     try:
         engine.wait_loaded()
+        return engine
     except EngineFailed:
         explain_bad_file(choice)
         raise
+
+
+def _backend_on(engine: "LlamaEngine", choice: ModelChoice) -> "LocalBackend":
+    from oss_cli.backends.local import LocalBackend, LocalModel
+
     prompt_format = choose_format(engine.model, choice.entry, is_plain=choice.is_plain)
     model = LocalModel(choice.name, _model_sampling(engine.model, choice), sha256_of(choice))
     note_use(choice)

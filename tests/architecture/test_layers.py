@@ -17,9 +17,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", "terminal", "paths"},
     "cli": {
         "toml_file", "doctor", "wiring", "repl", "session", "terminal", "catalogue", "store", "machine", "settings",
-        "paths", "attachments", "history", "backends.base", "batch", "templates", "states", "bench",
+        "paths", "attachments", "history", "backends.base", "batch", "templates", "states", "bench", "server",
     },
     "batch": {"session", "backends.base", "grammar"},
+    "server": {"backends.base"},
     "repl": {"session", "terminal", "attachments", "backends.base"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",
@@ -68,6 +69,9 @@ OWNERS = {
     "tomlkit": "toml_file",
     "charset_normalizer": "attachments.decoding",
     "jsonschema": "grammar.validation",
+    "starlette": "server",
+    "uvicorn": "server",
+    "sse_starlette": "server",
 }
 
 

@@ -162,9 +162,7 @@ class LlamaEngine:
                 self._cancel(job)
 
     def _cancel(self, job: Job) -> None:
-        job.cancelled = True
-        if self._context is not None:
-            self._context.abort()
+        self._stop(job)
         deadline = time.monotonic() + _CANCEL_WAIT_S
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -173,8 +171,17 @@ class LlamaEngine:
             except Empty:
                 return
 
+    def _stop(self, job: Job) -> None:
+        """End a job at the next step. The step that runs is given up only if no other job loses by that."""
+        job.cancelled = True
+        if self._context is not None and (self._scheduler is None or not self._scheduler.runs_several):
+            self._context.abort()
+
     def _next(self, job: Job) -> EngineEvent | BaseException:
+        signal = job.request.cancelled
         while True:
+            if signal is not None and signal.is_set() and not job.cancelled:
+                self._stop(job)
             try:
                 return job.events.get(timeout=_POLL_S)
             except Empty:

@@ -69,6 +69,11 @@ class Scheduler:
         return not self._running and not self._waiting
 
     @property
+    def runs_several(self) -> bool:
+        """Whether more than one job is being evaluated. From any thread."""
+        return len(self._running) > 1
+
+    @property
     def longest_tokens(self) -> int:
         """Tokens of the longest running job."""
         return max((len(job.tokens) for job in self._running), default=0)

@@ -1,0 +1,96 @@
+"""A chat completion's request: what is asked, out of JSON. Knows nothing of answers.
+
+Source: OpenAI's API reference, "Create chat completion" (2026-11).
+"""
+
+from dataclasses import dataclass, replace
+
+from oss_cli.conversation.json_form import Fields, Unfit
+from oss_cli.conversation.messages import Message, Tool
+from oss_cli.conversation.openai_messages import read_messages, read_tool
+from oss_cli.conversation.option_json import UnsupportedFields, refuse_others
+from oss_cli.conversation.options import ReasoningEffort, ReplyOptions
+from oss_cli.server.request_fields import drop, read_form, read_sampling, read_switch, refuse_unless
+
+_WITHOUT_EFFECT = (
+    "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+    "parallel_tool_calls", "cache_prompt",
+)  # fmt: skip
+"""Notes for OpenAI's own books, and what is always so: a reply ends with its first call; prompts are kept."""
+_ONLY_AS_IT_IS: dict[str, object] = {
+    "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "modalities": ["text"],
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What a client asks for."""
+
+    model: str | None
+    messages: tuple[Message, ...]
+    options: ReplyOptions
+    is_streamed: bool
+    wants_usage: bool
+    """At the end of a stream."""
+
+    @property
+    def may_call(self) -> bool:
+        """Whether tools are offered."""
+        return bool(self.options.tools)
+
+
+def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatRequest:
+    """A request out of its JSON.
+
+    Raises:
+        Unfit: a field is missing, or has a value that it cannot have.
+        UnsupportedFields: something is asked for that we cannot do.
+    """
+    body = Fields(value, "")
+    drop(body, *_WITHOUT_EFFECT)
+    refuse_unless(body, _ONLY_AS_IT_IS)
+    model = body.text_or_none("model")
+    is_streamed = read_switch(body, "stream")
+    wants_usage = body.part("stream_options", _read_stream_options) or False
+    messages = read_messages(body)
+    tools = body.parts("tools", read_tool) if body.rest().get("tools") is not None else ()
+    options = replace(
+        defaults,
+        sampling=read_sampling(body, "max_tokens", "max_completion_tokens").over(defaults.sampling),
+        effort=_read_effort(body) or defaults.effort,
+        tools=_chosen_tools(body, tools),
+        answer_form=body.part("response_format", read_form),
+        goes_on=True,
+    )
+    refuse_others(body)
+    return ChatRequest(model, messages, options, is_streamed, wants_usage)
+
+
+def _read_stream_options(value: object, place: str) -> bool:
+    given = Fields(value, place)
+    wants_usage = read_switch(given, "include_usage")
+    drop(given, "include_obfuscation")  # against listeners on the network: there is none between us
+    refuse_others(given)
+    return wants_usage
+
+
+def _read_effort(body: Fields) -> ReasoningEffort | None:
+    """The effort, at the top or where templates are told of it."""
+    effort = body.one_of("reasoning_effort", ReasoningEffort)
+    if (told := body.take("chat_template_kwargs")) is not None:
+        inner = Fields(told, "chat_template_kwargs")
+        effort = effort or inner.one_of("reasoning_effort", ReasoningEffort)
+        refuse_others(inner)
+    return effort
+
+
+def _chosen_tools(body: Fields, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """The tools that may be called."""
+    choice = body.take("tool_choice")
+    if choice in (None, "auto"):
+        return tools
+    if choice == "none":
+        return ()
+    if choice == "required" or isinstance(choice, dict):
+        raise UnsupportedFields(["tool_choice other than none and auto"])
+    raise Unfit("tool_choice", "must be none, auto, required or a function")
