@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oss_cli.backends.growing_reply import GrowingReply
-from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokensSampled, TurnEnded, Usage
+from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokenChance, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
-from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled
+from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled, Sampled
 from oss_cli.errors import BadUsage
 from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
 
@@ -85,6 +85,7 @@ class LocalBackend:
             owner=options.conversation,
             recurring_tokens=self._recurring_tokens(messages, options, prompt),
             cancelled=options.cancelled,
+            chances=options.chances,
         )
         first_token_s = 0.0
         with closing(self._engine.generate(request)) as steps:
@@ -101,7 +102,7 @@ class LocalBackend:
                     usage = _usage(step, request, reply, first_token_s)
                     yield TurnEnded(reply.stop_reason(step.reason), usage, seed=sampling.seed or 0)
                     continue
-                yield TokensSampled((step.token,))
+                yield TokensSampled((step.token,), self._chances(step))
                 yield from reply.next_events()
 
     @property
@@ -169,6 +170,13 @@ class LocalBackend:
 
         answer = compile_form(options.answer_form)
         return AnswerGuard(answer, self._format.frame(prompt), self._engine.tokens, self._all_tokens)
+
+    def _chances(self, step: Sampled) -> tuple[TokenChance, ...]:
+        if step.chance is None:
+            return ()
+        piece = self._engine.tokens.piece
+        likeliest = tuple((piece(token), logprob) for token, logprob in step.chance.likeliest)
+        return (TokenChance(piece(step.token), step.chance.logprob, likeliest),)
 
     def _all_tokens(self) -> "TokenTable":
         if self._table is None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import os
 import shlex
 import socket
 import sys
@@ -30,7 +31,7 @@ from oss_cli.cli.signals import leaving_on_sigterm
 from oss_cli.errors import BadUsage, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from oss_cli.server.served import Rules, Served
     from oss_cli.settings import Settings
@@ -67,6 +68,10 @@ def serve(
     cors: Annotated[
         list[str] | None,
         typer.Option("--cors", metavar="ORIGIN", help="A web page that may ask, as http://localhost:3000; repeatable."),
+    ] = None,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option("--alias", metavar="NAME", help="What requests may call the model as well; repeatable."),
     ] = None,
     parallel: Annotated[
         int | None,
@@ -122,7 +127,7 @@ def serve(
     with (
         contextlib.closing(_open_socket(host, port)) as listener,
         leaving_on_sigterm(),
-        _open_served(choice, settings, places, console, is_verbose=verbose) as served,
+        _open_served(choice, settings, places, alias or [], console, is_verbose=verbose) as served,
     ):
         status = _run(served, rules, listener, console, drain_s=drain, is_verbose=verbose)
     if status:
@@ -170,7 +175,13 @@ def _open_socket(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _open_served(
-    choice: "ModelChoice", settings: "Settings", parallel: int, console: "Console", *, is_verbose: bool
+    choice: "ModelChoice",
+    settings: "Settings",
+    parallel: int,
+    more_names: list[str],
+    console: "Console",
+    *,
+    is_verbose: bool,
 ) -> "Iterator[Served]":
     """The model in memory, and how it is served."""
     from oss_cli import wiring
@@ -185,7 +196,7 @@ def _open_served(
         yield Served(
             chat=chat,
             plain=plain,
-            names=tuple(dict.fromkeys((choice.name, *aliases, settings.model or choice.name))),
+            names=tuple(dict.fromkeys((choice.name, *aliases, settings.model or choice.name, *more_names))),
             created=int(choice.path.stat().st_mtime),
             options=lambda: wiring.reply_options(settings),
             system=settings.system or "",
@@ -201,7 +212,7 @@ def _run(
     from oss_cli.server.running import run_server
 
     service = make_service(served, rules)
-    app = make_app(service, log=console.err.write if is_verbose else None)
+    app = make_app(service, report=_report_to(console), log=console.err.write if is_verbose else None)
     url = f"http://{_as_authority(listener)}/v1"
 
     def tell() -> None:
@@ -214,6 +225,20 @@ def _run(
     if not ending.has_cut_off:
         return ExitCode.DONE
     return ExitCode.INTERRUPTED if ending.signal is signal.SIGINT else ExitCode.TERMINATED
+
+
+def _report_to(console: "Console") -> "Callable[[BaseException], None]":
+    """What becomes of a bug: a line; with OSS_DEBUG=1 its traceback. Its text might quote what was said."""
+
+    def report(error: BaseException) -> None:
+        import traceback
+
+        name = type(error).__name__
+        console.err.write(f"a request failed by a bug of ours: {name}; OSS_DEBUG=1 shows where\n")
+        if os.environ.get("OSS_DEBUG"):
+            console.err.write("".join(traceback.format_exception(error)))
+
+    return report
 
 
 def _as_authority(listener: socket.socket) -> str:

@@ -59,6 +59,17 @@ class PrefillProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenChance:
+    """How likely the model held a token, before any sampling option."""
+
+    piece: bytes
+    """What the token stands for; not always whole UTF-8 characters; empty for control tokens."""
+    logprob: float
+    likeliest: tuple[tuple[bytes, float], ...] = ()
+    """The likeliest tokens there, whichever was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
 class TokensSampled:
     """Tokens that were added to the reply; comes before the deltas that they complete.
 
@@ -66,6 +77,8 @@ class TokensSampled:
     """
 
     tokens: tuple[int, ...]
+    chances: tuple[TokenChance, ...] = ()
+    """Theirs, where they are wanted (`ReplyOptions.chances`); forced tokens have none."""
 
 
 @dataclass(frozen=True, slots=True)

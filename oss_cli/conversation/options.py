@@ -82,6 +82,8 @@ class ReplyOptions:
     """Most tokens of reasoning: then the model is made to answer; None: as many as it likes."""
     answer_form: AnswerForm | None = None
     """What the answer must be like; the reasoning before it stays free. A reply that is cut off may not be like it."""
+    chances: int | None = None
+    """Whether `TokensSampled` tells how likely each token was, and how many of the likeliest beside it."""
     cancelled: threading.Event | None = field(default=None, compare=False)
     """Set from any thread: the reply ends as cancelled, also while its prompt is being read. For those who cannot close
     its generator, because another thread waits in it."""

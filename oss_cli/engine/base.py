@@ -75,6 +75,8 @@ class GenerationRequest:
     """How many leading tokens other prompts, of later processes as well, will begin with; None: nobody knows of any."""
     cancelled: threading.Event | None = None
     """Set from any thread: the generation ends as cancelled."""
+    chances: int | None = None
+    """Whether each sampled token comes with its chance, and with so many of the likeliest others."""
 
 
 class EndReason(StrEnum):
@@ -99,10 +101,21 @@ class Prefilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """How likely the model held a token, before any sampling option; natural logarithms."""
+
+    logprob: float
+    likeliest: tuple[tuple[int, float], ...] = ()
+    """Tokens and theirs, the likeliest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """One token of the reply, chosen or forced; `on_token` has seen it already."""
 
     token: int
+    chance: Chance | None = None
+    """Of a chosen one, where the request wants it."""
 
 
 @dataclass(frozen=True, slots=True)

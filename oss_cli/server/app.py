@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Scope
 from oss_cli.conversation.json_form import Unfit
 from oss_cli.errors import OssError
 from oss_cli.server.chat_completions import answer_chat
+from oss_cli.server.completions import answer_completion
 from oss_cli.server.guard import Guard
 from oss_cli.server.json_body import JsonResponse, error_response
 from oss_cli.server.metrics import Metrics
@@ -27,6 +28,7 @@ _ENDPOINTS: dict[str, tuple[str, _Endpoint]] = {
     "/v1/models": ("GET", list_models),
     "/v1/models/{name:path}": ("GET", show_model),
     "/v1/chat/completions": ("POST", answer_chat),
+    "/v1/completions": ("POST", answer_completion),
 }
 _CLIENT_GONE = 499  # nginx's number for it; nobody reads it
 
@@ -38,11 +40,19 @@ def make_service(served: Served, rules: Rules) -> Service:
     return Service(served, rules, metrics, replies)
 
 
-def make_app(service: Service, *, log: Callable[[str], None] | None = None) -> ASGIApp:
+def make_app(
+    service: Service, *, report: Callable[[BaseException], None], log: Callable[[str], None] | None = None
+) -> ASGIApp:
     """The application that answers.
 
+    report: gets what should not have happened; its client is told that something did.
     log: gets a line about each request, without a word of what was said.
     """
+
+    def answer_bug(request: Request, error: Exception) -> Response:
+        report(error)
+        return error_response(bug())
+
     routes = [
         Route(path, partial(endpoint, service), methods=[method]) for path, (method, endpoint) in _ENDPOINTS.items()
     ]
@@ -56,7 +66,7 @@ def make_app(service: Service, *, log: Callable[[str], None] | None = None) -> A
             OssError: _answer_oss_error,
             HTTPException: _answer_http_exception,
             ClientDisconnect: _answer_nobody,
-            Exception: _answer_bug,
+            Exception: answer_bug,
         },
     )
 
@@ -111,7 +121,3 @@ def _answer_http_exception(request: Request, error: Exception) -> Response:
 
 def _answer_nobody(request: Request, error: Exception) -> Response:
     return Response(status_code=_CLIENT_GONE)
-
-
-def _answer_bug(request: Request, error: Exception) -> Response:
-    return error_response(bug())

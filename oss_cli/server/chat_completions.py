@@ -2,16 +2,17 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oss_cli.conversation.events import Usage
+from oss_cli.conversation.events import TokenChance, Usage
 from oss_cli.conversation.messages import ToolCall
 from oss_cli.errors import OssError
+from oss_cli.server.answer_chances import chance_to_json
 from oss_cli.server.chat_request import ChatRequest, read_chat_request
 from oss_cli.server.json_body import JsonResponse, read_json
 from oss_cli.server.replies import RunningReply
@@ -68,7 +69,8 @@ class ChatAnswer:
             message["reasoning"] = spoken.reasoning
         if spoken.calls:
             message["tool_calls"] = [call_to_json(call) for call in spoken.calls]
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": spoken.finish_reason}
+        logprobs = self._logprobs(spoken.chances)
+        choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": spoken.finish_reason}
         return self._frame.around("chat.completion", [choice]) | {"usage": usage_to_json(spoken.ended.usage)}
 
     async def stream(self, reply: RunningReply) -> AsyncIterator[ServerSentEvent]:
@@ -78,7 +80,8 @@ class ChatAnswer:
             async for event in reply.events():
                 for said in self._spoken.take(event):
                     if delta := _delta_of(said):
-                        yield self._chunk(delta)
+                        chances = said.chances if isinstance(said, Content) else ()
+                        yield self._chunk(delta, chances=chances)
         except OssError as error:
             yield event_of(from_oss_error(error).to_json())
             return
@@ -91,8 +94,16 @@ class ChatAnswer:
             yield event_of(self._frame.around("chat.completion.chunk", []) | usage)
         yield DONE
 
-    def _chunk(self, delta: dict[str, object], finish_reason: str | None = None) -> ServerSentEvent:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def _logprobs(self, chances: Sequence[TokenChance]) -> dict[str, object] | None:
+        if self._asked.options.chances is None:
+            return None
+        return {"content": [chance_to_json(chance) for chance in chances], "refusal": None}
+
+    def _chunk(
+        self, delta: dict[str, object], finish_reason: str | None = None, chances: Sequence[TokenChance] = ()
+    ) -> ServerSentEvent:
+        logprobs = self._logprobs(chances) if chances else None
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         usage: dict[str, object] = {"usage": None} if self._asked.wants_usage else {}
         return event_of(self._frame.around("chat.completion.chunk", [choice]) | usage)
 

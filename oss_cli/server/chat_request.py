@@ -10,7 +10,7 @@ from oss_cli.conversation.messages import Message, Tool
 from oss_cli.conversation.openai_messages import read_messages, read_tool
 from oss_cli.conversation.option_json import UnsupportedFields, refuse_others
 from oss_cli.conversation.options import ReasoningEffort, ReplyOptions
-from oss_cli.server.request_fields import drop, read_form, read_sampling, read_switch, refuse_unless
+from oss_cli.server.request_fields import drop, read_chance_count, read_form, read_sampling, read_switch, refuse_unless
 
 _WITHOUT_EFFECT = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
@@ -61,6 +61,7 @@ def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatR
         tools=_chosen_tools(body, tools),
         answer_form=body.part("response_format", read_form),
         goes_on=True,
+        chances=_read_chances(body),
     )
     refuse_others(body)
     return ChatRequest(model, messages, options, is_streamed, wants_usage)
@@ -72,6 +73,15 @@ def _read_stream_options(value: object, place: str) -> bool:
     drop(given, "include_obfuscation")  # against listeners on the network: there is none between us
     refuse_others(given)
     return wants_usage
+
+
+def _read_chances(body: Fields) -> int | None:
+    """How many of the likeliest tokens are wanted; None: no chances at all."""
+    wants = read_switch(body, "logprobs")
+    count = read_chance_count(body, "top_logprobs")
+    if count and not wants:
+        raise Unfit("top_logprobs", "goes with logprobs: true")
+    return (count or 0) if wants else None
 
 
 def _read_effort(body: Fields) -> ReasoningEffort | None:

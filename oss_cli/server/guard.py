@@ -18,6 +18,7 @@ from oss_cli.server.served import Rules
 from oss_cli.server.wire_errors import WireError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_MOST_HEADER_BYTES = 64 << 10
 _OPEN_PATHS = ("/health",)
 """What needs no key: it tells nothing."""
 
@@ -56,6 +57,8 @@ class Guard:
             self._note(scope, status, time.perf_counter() - began)
 
     def _refusal(self, headers: Headers) -> Response | None:
+        if sum(len(name) + len(value) for name, value in headers.raw) > _MOST_HEADER_BYTES:
+            return error_response(WireError(431, f"The headers are larger than {_MOST_HEADER_BYTES:,} bytes."))
         host = _without_port(headers.get("host", ""))
         if self._rules.hosts and host not in self._rules.hosts:
             message = f"The Host {host!r} is not one of this server's."

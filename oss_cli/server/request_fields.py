@@ -13,6 +13,8 @@ _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "stop",
 _MOST_STOPS = 16
 """Each is looked for after every token."""
 _MOST_BIASES = 1024
+_MOST_CHANCES = 20
+"""As OpenAI has it."""
 _SEEDS = 2**32 - 1
 """How many seeds llama.cpp knows; OpenAI's are of 64 bits."""
 
@@ -44,6 +46,16 @@ def read_switch(body: Fields, name: str, default: bool = False) -> bool:  # noqa
         return default
     if not isinstance(value, bool):
         raise Unfit(body.at(name), "must be true or false")
+    return value
+
+
+def read_chance_count(body: Fields, name: str) -> int | None:
+    """How many of the likeliest tokens are wanted, as a number; None: no chances at all; raises Unfit."""
+    value = body.take(name)
+    if value is None or value is False:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_CHANCES:
+        raise Unfit(body.at(name), f"must be a whole number from 0 to {_MOST_CHANCES}")
     return value
 
 

@@ -13,11 +13,14 @@ from oss_cli.conversation.events import (
     ReasoningDelta,
     StopReason,
     TextDelta,
+    TokenChance,
+    TokensSampled,
     ToolCallDelta,
     ToolCallEnded,
     TurnEnded,
 )
 from oss_cli.conversation.messages import Message, Role, ToolCall
+from oss_cli.server.answer_chances import AnswerChances
 
 _FINISH_REASONS = {StopReason.MAX_TOKENS: "length", StopReason.CONTEXT_FULL: "length"}
 
@@ -34,6 +37,8 @@ class Content:
     """A piece of what it says."""
 
     text: str
+    chances: Sequence[TokenChance] = ()
+    """Of its tokens, where they are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +79,27 @@ class Spoken:
         self._has_preamble = False
         self._calls: dict[int, _Call] = {}
         """By the index that the model's reply has for them."""
+        self._pending = AnswerChances()
+        self.chances: list[TokenChance] = []
+        """Those of all content."""
         self.ended: TurnEnded | None = None
 
     def take(self, event: Event) -> Sequence[Said]:
         """What an event says."""
         match event:
+            case TokensSampled():
+                self._pending.add(event.chances)
             case ReasoningDelta(text):
+                self._pending.skip()
                 self._reasoning.append(text)
                 return (Reasoning(text),)
             case PreambleDelta(text):
                 self._has_preamble = True
                 return self._say(text)
             case TextDelta(text):
-                apart = "\n\n" if self._has_preamble else ""
+                apart = [self._separate()] if self._has_preamble else []
                 self._has_preamble = False
-                return self._say(apart + text)
+                return [*apart, *self._say(text)]
             case ToolCallDelta(index, name, text):
                 return self._add(index, name, text)
             case ToolCallEnded(index, call):
@@ -129,9 +140,15 @@ class Spoken:
         """Whether it was broken off by the server."""
         return self.ended is None or self.ended.reason is StopReason.CANCELLED
 
+    def _separate(self) -> Said:
+        self._content.append("\n\n")
+        return Content("\n\n")
+
     def _say(self, text: str) -> Sequence[Said]:
         self._content.append(text)
-        return (Content(text),)
+        chances = self._pending.of(text)
+        self.chances += chances
+        return (Content(text, chances),)
 
     def _add(self, index: int, name: str, text: str) -> Sequence[Said]:
         if not self._may_call:

@@ -27,6 +27,6 @@ def client(server: Server) -> Iterator[openai.OpenAI]:
 @pytest.fixture(scope="session")
 def small_server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """SmolLM2, always the likeliest token."""
-    options = ("--parallel", "2", "-o", "temperature=0", "--ctx", "2048")
+    options = ("--parallel", "2", "-o", "temperature=0", "--ctx", "2048", "--alias", "smollm2")
     with serving(smollm2, tmp_path_factory.mktemp("serve"), *options) as server:
         yield server

@@ -41,7 +41,7 @@ class FilteredSampling:
 
     def _choose_apart(self, logits: "memoryview[float]") -> int | None:
         """Choose without `llama_sampler_sample`, which tells the samplers of a token before it could be refused."""
-        candidates = _Candidates(self._every, logits)
+        candidates = Candidates(self._every, logits)
         self._chain.apply(candidates.reference)
         if self._only.allows(candidates.selected):
             return candidates.selected
@@ -56,7 +56,7 @@ class FilteredSampling:
 
     def _draw(self, tokens: Sequence[int], logits: Sequence[float]) -> int:
         """One of these, whose logits have been through the other samplers."""
-        candidates = _Candidates(array("i", tokens), memoryview(array("f", logits)))
+        candidates = Candidates(array("i", tokens), memoryview(array("f", logits)))
         self._chain.draw(candidates.reference)
         return candidates.selected
 
@@ -64,12 +64,12 @@ class FilteredSampling:
         allowed = self._only.allowed_tokens()
         if not allowed:
             return None
-        candidates = _Candidates(array("i", allowed), memoryview(array("f", [logits[token] for token in allowed])))
+        candidates = Candidates(array("i", allowed), memoryview(array("f", [logits[token] for token in allowed])))
         self._chain.apply(candidates.reference)
         return candidates.selected
 
 
-class _Candidates:
+class Candidates:
     """llama.cpp's array of tokens to choose from. The samplers sort and shorten it."""
 
     def __init__(self, tokens: "array[int]", logits: "memoryview[float]") -> None:
@@ -91,6 +91,11 @@ class _Candidates:
         """The token that was chosen."""
         token: int = self._array.data[self._array.selected].id
         return token
+
+    def probability(self, position: int) -> float:
+        """That of the candidate at a position, once a sampler that draws has been there."""
+        probability: float = self._array.data[position].p
+        return probability
 
     def keep_likeliest(self, count: int) -> None:
         """Drop all others."""

@@ -10,7 +10,8 @@ import time
 from collections import deque
 from queue import SimpleQueue
 
-from oss_cli.engine.base import Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
+from oss_cli.engine.base import Chance, Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
+from oss_cli.engine.llama.chances import Chances
 from oss_cli.engine.llama.context import Evaluation, LlamaContext
 from oss_cli.engine.llama.filtered_sampling import FilteredSampling
 from oss_cli.engine.llama.kept_states import KeptStates
@@ -38,6 +39,8 @@ class Job:
         """While it waits: who evaluates the beginning of its prompt, and up to where."""
         self.filtered: FilteredSampling | None = None
         """Samples by way of the request's filter, if it has one."""
+        self.chances: Chances | None = None
+        """Reads the chances of its tokens, if they are wanted."""
         self.reused_tokens = 0
         self.started = 0.0
         self.first_sampled = 0.0
@@ -178,6 +181,8 @@ class Scheduler:
             job.sampler.accept(prompt)
         if job.request.only is not None:
             job.filtered = FilteredSampling(job.sampler, job.request.only, vocabulary_size=size)
+        if job.request.chances is not None:
+            job.chances = Chances(job.request.chances, vocabulary_size=size)
         self._running.append(job)
         job.events.put(Prefilled(job.reused_tokens, len(prompt)))
 
@@ -229,7 +234,10 @@ class Scheduler:
             reason = None
             if not job.forced:
                 chosen = self._sample(job, index)
-                reason = self._add(job, chosen) if chosen is not None else EndReason.NO_TOKEN
+                chance = None
+                if job.chances is not None and chosen is not None:
+                    chance = job.chances.read(self._context, index, chosen)
+                reason = self._add(job, chosen, chance) if chosen is not None else EndReason.NO_TOKEN
             while job.forced and reason is None:
                 token = job.forced.popleft()
                 job.sampler.accept([token])  # a sampled one it knows already
@@ -248,12 +256,12 @@ class Scheduler:
             return job.filtered.choose(self._context, index)
         return self._context.sample(job.sampler.pointer, index)
 
-    def _add(self, job: Job, token: int) -> EndReason | None:
+    def _add(self, job: Job, token: int, chance: Chance | None = None) -> EndReason | None:
         job.last_sampled = time.perf_counter()
         job.first_sampled = job.first_sampled or job.last_sampled
         job.tokens.append(token)
         decision = job.request.on_token(token)
-        job.events.put(Sampled(token))
+        job.events.put(Sampled(token, chance))
         if decision.forced:
             job.forced.extend(decision.forced)
         return self._end_reason(job, token, decision)
