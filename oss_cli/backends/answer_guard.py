@@ -20,13 +20,23 @@ _HALF = ByteSet(sum(1 << byte for byte in range(0x80, 0x100)))
 class AnswerGuard:
     """A TokenFilter for one reply. Told of every token by `take`."""
 
-    def __init__(self, answer: Node, frame: ReplyFrame, tokens: TokenSource, table: Callable[[], TokenTable]) -> None:
-        """table: gives all tokens of the vocabulary, which takes a while; asked for when they are needed.
+    def __init__(
+        self,
+        answer: Node | None,
+        frame: ReplyFrame,
+        tokens: TokenSource,
+        table: Callable[[], TokenTable],
+        arguments: Sequence[Node] = (),
+    ) -> None:
+        """answer: None: any text. arguments: of each call that the frame names.
+        table: gives all tokens of the vocabulary, which takes a while; asked for when they are needed.
 
         Raises:
             BadUsage: no answer can have this form.
         """
-        root = read_gbnf(frame.grammar, {"answer": answer, "half": _HALF})
+        rules = {"answer": answer or _any_text(), "half": _HALF}
+        rules |= {f"arguments-{number}": node for number, node in enumerate(arguments)}
+        root = read_gbnf(frame.grammar, rules)
         self._marks = frozenset(node.token for node in parts_of(root) if isinstance(node, TokenMark))
         self._state: State | None = Automaton(root).start
         self._frame = frame
@@ -70,3 +80,7 @@ class AnswerGuard:
 
     def _closes(self, token: int) -> bool:
         return token in self._frame.closing or self._tokens.is_end(token)
+
+
+def _any_text() -> Node:
+    return read_gbnf(r"root ::= ([\x00-\x7F] | half)*", {"half": _HALF})

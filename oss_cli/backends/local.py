@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oss_cli.backends.growing_reply import GrowingReply
+from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokenChance, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _JOINING_TOKENS = 2
 """Spaces and ends of lines may become one token with what comes after them."""
+
+_NO_ARGUMENTS = {"type": "object", "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +164,20 @@ class LocalBackend:
         return replace(options, begun=BegunReply(begun.message))
 
     def _guard(self, prompt: Prompt, options: ReplyOptions) -> "AnswerGuard | None":
-        """What holds the answer to its form, if one was asked for."""
-        if options.answer_form is None:
+        """What holds the answer and the calls to their form, if they have one."""
+        if options.answer_form is None and options.call_form is None:
             return None
         # Grammars take 18 ms to import, of a start's 200: only for an answer that has a form.
         from oss_cli.backends.answer_guard import AnswerGuard  # as above
         from oss_cli.grammar.form import compile_form  # as above
 
-        answer = compile_form(options.answer_form)
-        return AnswerGuard(answer, self._format.frame(prompt), self._engine.tokens, self._all_tokens)
+        answer = compile_form(options.answer_form) if options.answer_form is not None else None
+        if options.call_form is None:
+            return AnswerGuard(answer, self._format.frame(prompt), self._engine.tokens, self._all_tokens)
+        frame = self._format.call_frame(prompt, options.call_form)
+        schemas = {tool.name: tool.parameters for tool in options.tools}
+        nodes = [compile_form(SchemaForm(schemas.get(name) or _NO_ARGUMENTS)) for name in options.call_form.names]
+        return AnswerGuard(answer, frame, self._engine.tokens, self._all_tokens, nodes)
 
     def _chances(self, step: Sampled) -> tuple[TokenChance, ...]:
         if step.chance is None:

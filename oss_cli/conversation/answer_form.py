@@ -25,3 +25,13 @@ class GrammarForm:
 
 
 AnswerForm = SchemaForm | GrammarForm
+
+
+@dataclass(frozen=True, slots=True)
+class CallForm:
+    """A call whose arguments fit the tool's schema; it may be that a reply is nothing else."""
+
+    names: tuple[str, ...]
+    """Of the offered tools, those that may be called."""
+    may_answer: bool = False
+    """Whether the model may answer instead, in the form of the answer if there is one."""

@@ -4,6 +4,8 @@ Source: OpenAI's API reference, "Create chat completion" (2026-11); `reasoning` 
 and others call the thoughts of an assistant.
 """
 
+from collections.abc import Callable
+
 from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall
 from oss_cli.conversation.option_json import UnsupportedFields, refuse_others
@@ -70,17 +72,29 @@ def _read_call(value: object, place: str) -> ToolCall:
     return call
 
 
-def read_tool(value: object, place: str) -> Tool:
-    """A function that the model may call; raises as `read_messages`."""
+def read_tool(value: object, place: str, read_strict: Callable[[Fields], None] | None = None) -> Tool:
+    """A function that the model may call; raises as `read_messages`.
+
+    read_strict: takes the field `strict`; None: it is refused.
+    """
     given = Fields(value, place)
     if given.text("type", "function") != "function":
         raise UnsupportedFields([f"{place}.type other than function"])
     function = Fields(given.take("function"), given.at("function"))
+    tool = read_function(function, read_strict)
+    refuse_others(given)
+    return tool
+
+
+def read_function(function: Fields, read_strict: Callable[[Fields], None] | None = None) -> Tool:
+    """The same, out of the fields that describe it."""
     parameters = function.take("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         raise Unfit(function.at("parameters"), "must be an object")
     tool = Tool(function.text("name"), function.text_or_none("description") or "", parameters)
-    if function.take("strict") not in (None, False):
+    if read_strict is not None:
+        read_strict(function)
+    elif function.take("strict") not in (None, False):
         raise UnsupportedFields([function.at("strict")])
-    refuse_others(given, function)
+    refuse_others(function)
     return tool

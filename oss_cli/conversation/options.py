@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
-from oss_cli.conversation.answer_form import AnswerForm
+from oss_cli.conversation.answer_form import AnswerForm, CallForm
 from oss_cli.conversation.messages import Message, Tool
 
 
@@ -82,6 +82,8 @@ class ReplyOptions:
     """Most tokens of reasoning: then the model is made to answer; None: as many as it likes."""
     answer_form: AnswerForm | None = None
     """What the answer must be like; the reasoning before it stays free. A reply that is cut off may not be like it."""
+    call_form: CallForm | None = None
+    """What a call must be like, and whether there must be one; None: as the model writes it."""
     chances: int | None = None
     """Whether `TokensSampled` tells how likely each token was, and how many of the likeliest beside it."""
     cancelled: threading.Event | None = field(default=None, compare=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from oss_cli.conversation.answer_form import AnswerForm
+from oss_cli.conversation.answer_form import AnswerForm, CallForm
 from oss_cli.conversation.events import ReplyEvent
 from oss_cli.conversation.messages import Message, Tool
 from oss_cli.conversation.options import ReasoningEffort
@@ -140,6 +140,14 @@ class PromptFormat(Protocol):
 
     def frame(self, prompt: Prompt) -> ReplyFrame:
         """What may stand around the answer in a reply to that prompt: reasoning, and no call of a tool."""
+
+    def call_frame(self, prompt: Prompt, form: CallForm) -> ReplyFrame:
+        """What may stand around a call, and around an answer if there may be one: a rule `arguments-N`, defined
+        elsewhere, stands for the arguments of the Nth of the form's names.
+
+        Raises:
+            BadUsage: the format has no calls, or none of that name.
+        """
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """Tokens that stand for a reply to that prompt which has said so much and goes on; none of its text's are

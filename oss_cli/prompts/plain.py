@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from oss_cli.conversation.answer_form import CallForm
 from oss_cli.conversation.messages import Message
 from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
 from oss_cli.prompts.marking import tokenize_text
-from oss_cli.prompts.text_frame import text_frame
+from oss_cli.prompts.text_frame import refuse_calls, text_frame
 from oss_cli.prompts.text_reader import TextReader
 
 
@@ -37,6 +38,14 @@ class PlainFormat:
     def frame(self, prompt: Prompt) -> ReplyFrame:
         """Nothing but the answer."""
         return text_frame(self._vocabulary)
+
+    def call_frame(self, prompt: Prompt, form: CallForm) -> ReplyFrame:
+        """There is none.
+
+        Raises:
+            BadUsage: always.
+        """
+        refuse_calls()
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """The text of a reply that goes on."""

@@ -17,6 +17,7 @@ import jinja2.nodes
 import jinja2.parser
 import jinja2.sandbox
 
+from oss_cli.conversation.answer_form import CallForm
 from oss_cli.conversation.messages import Message, Role, Tool
 from oss_cli.errors import BadUsage, EngineFailed
 from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
@@ -24,7 +25,7 @@ from oss_cli.prompts.cut_marks import mark_text, unused_character
 from oss_cli.prompts.form_instruction import with_instruction
 from oss_cli.prompts.marking import is_marker, tokenize_text
 from oss_cli.prompts.pieces import KEPT_TEXTS, PieceTokenizer
-from oss_cli.prompts.text_frame import text_frame
+from oss_cli.prompts.text_frame import refuse_calls, text_frame
 from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
 
 _TEMPLATE_FAULTS = (
@@ -90,6 +91,14 @@ class TemplateFormat:
     def frame(self, prompt: Prompt) -> ReplyFrame:
         """Reasoning between the tags, if the format knows them."""
         return text_frame(self._vocabulary, tags=self._tags, thinks=self._opens_reasoning(prompt))
+
+    def call_frame(self, prompt: Prompt, form: CallForm) -> ReplyFrame:
+        """There is none.
+
+        Raises:
+            BadUsage: always.
+        """
+        refuse_calls()
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """What was thought, between the tags if the format knows them, and what was said."""

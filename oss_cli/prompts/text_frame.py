@@ -1,5 +1,8 @@
 """What may stand around an answer in a reply that is plain text: white space and reasoning between tags."""
 
+from typing import NoReturn
+
+from oss_cli.errors import BadUsage
 from oss_cli.prompts.base import ReplyFrame, Vocabulary
 
 _BLANK = r"[ \n\r\t]{0,8}"
@@ -24,6 +27,15 @@ def text_frame(vocabulary: Vocabulary, *, tags: tuple[str, str] | None = None, t
     # In some vocabularies the tags are control tokens, which have no text of their own.
     spellings = {vocabulary.special(tag): tag.encode() for tag in tags}
     return ReplyFrame(grammar, {token: data for token, data in spellings.items() if token is not None})
+
+
+def refuse_calls() -> NoReturn:
+    """Of models whose reply is text, nobody knows how they write a call.
+
+    Raises:
+        BadUsage: always.
+    """
+    raise BadUsage("this model cannot be made to call a tool", cause="its format has no place for calls that is known")
 
 
 def _up_to(tag: str) -> str:

@@ -19,6 +19,7 @@ from oss_cli.server.json_body import JsonResponse, error_response
 from oss_cli.server.metrics import Metrics
 from oss_cli.server.models import list_models, show_model
 from oss_cli.server.replies import Replies
+from oss_cli.server.responses import answer_response
 from oss_cli.server.served import Rules, Served
 from oss_cli.server.service import Service
 from oss_cli.server.wire_errors import WireError, bug, from_oss_error, unfit
@@ -29,6 +30,7 @@ _ENDPOINTS: dict[str, tuple[str, _Endpoint]] = {
     "/v1/models/{name:path}": ("GET", show_model),
     "/v1/chat/completions": ("POST", answer_chat),
     "/v1/completions": ("POST", answer_completion),
+    "/v1/responses": ("POST", answer_response),
 }
 _CLIENT_GONE = 499  # nginx's number for it; nobody reads it
 

@@ -1,5 +1,6 @@
 """`/v1/chat/completions`: a conversation in, the next message out, whole or as a stream of chunks."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +30,7 @@ async def answer_chat(service: Service, request: Request) -> Response:
         ClientDisconnect: nobody wants it any more.
     """
     body = await read_json(request, service.rules)
-    asked = read_chat_request(body, service.served.options())
+    asked = await asyncio.to_thread(read_chat_request, body, service.served.options())  # schemas take their time
     service.check_model(asked.model)
     messages = service.with_system(asked.messages)
     reply = await service.begin(request, service.served.chat, messages, asked.options)

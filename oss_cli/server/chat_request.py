@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.messages import Message, Tool
 from oss_cli.conversation.openai_messages import read_messages, read_tool
-from oss_cli.conversation.option_json import UnsupportedFields, refuse_others
+from oss_cli.conversation.option_json import refuse_others
 from oss_cli.conversation.options import ReasoningEffort, ReplyOptions
 from oss_cli.server.request_fields import drop, read_chance_count, read_form, read_sampling, read_switch, refuse_unless
+from oss_cli.server.tool_choice import OfferedTools
 
 _WITHOUT_EFFECT = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
@@ -53,18 +54,23 @@ def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatR
     is_streamed = read_switch(body, "stream")
     wants_usage = body.part("stream_options", _read_stream_options) or False
     messages = read_messages(body)
-    tools = body.parts("tools", read_tool) if body.rest().get("tools") is not None else ()
+    offered = OfferedTools()
+    tools = body.part("tools", lambda tools, place: _read_tools(tools, place, offered)) or ()
     options = replace(
         defaults,
         sampling=read_sampling(body, "max_tokens", "max_completion_tokens").over(defaults.sampling),
         effort=_read_effort(body) or defaults.effort,
-        tools=_chosen_tools(body, tools),
         answer_form=body.part("response_format", read_form),
         goes_on=True,
         chances=_read_chances(body),
     )
+    options = offered.choose(options, tools, body.take("tool_choice"))
     refuse_others(body)
     return ChatRequest(model, messages, options, is_streamed, wants_usage)
+
+
+def _read_tools(value: object, place: str, offered: OfferedTools) -> tuple[Tool, ...]:
+    return Fields({"tools": value}, "").parts("tools", lambda one, place: read_tool(one, place, offered.read_strict))
 
 
 def _read_stream_options(value: object, place: str) -> bool:
@@ -92,15 +98,3 @@ def _read_effort(body: Fields) -> ReasoningEffort | None:
         effort = effort or inner.one_of("reasoning_effort", ReasoningEffort)
         refuse_others(inner)
     return effort
-
-
-def _chosen_tools(body: Fields, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """The tools that may be called."""
-    choice = body.take("tool_choice")
-    if choice in (None, "auto"):
-        return tools
-    if choice == "none":
-        return ()
-    if choice == "required" or isinstance(choice, dict):
-        raise UnsupportedFields(["tool_choice other than none and auto"])
-    raise Unfit("tool_choice", "must be none, auto, required or a function")

@@ -7,6 +7,7 @@ from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.option_json import UnsupportedFields, read_option
 from oss_cli.conversation.options import SamplingOptions
+from oss_cli.grammar.validation import check_schema
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "stop", "logit_bias")
 """OpenAI's own, and the three that llama.cpp's and other servers take beside them."""
@@ -60,7 +61,8 @@ def read_chance_count(body: Fields, name: str) -> int | None:
 
 
 def read_form(value: object, place: str) -> SchemaForm | None:
-    """The form of an answer: `{"type": "text"}`, `json_object`, or `json_schema` with a schema; raises Unfit.
+    """The form of an answer: `{"type": "text"}`, `json_object`, or `json_schema` with a schema; raises Unfit,
+    and BadUsage where it is none.
 
     The schema stands beside the type, as in `text.format`, or in a field `json_schema`, as in `response_format`.
     """
@@ -78,6 +80,7 @@ def read_form(value: object, place: str) -> SchemaForm | None:
     if not isinstance(schema, (dict, bool)):
         raise Unfit(inner.at("schema"), "must be a JSON Schema")
     inner.take("strict")  # an answer always fits
+    check_schema(schema)
     return SchemaForm(schema, inner.text("name", "answer"), inner.text_or_none("description") or "")
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-import sse_starlette.sse
 import uvicorn
+from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -63,7 +63,7 @@ def run_server(
 
     drain_s: how long replies may take to come to their end. on_ready: called once requests are answered.
     """
-    sse_starlette.sse.AppStatus.disable_automatic_graceful_drain()  # it would cut streams off at the first signal
+    AppStatus.enable_automatic_graceful_drain = False  # it would cut streams off at the first signal
     config = uvicorn.Config(
         app,
         http=_PatientProtocol,

@@ -13,6 +13,7 @@ from oss_cli.backends.base import Backend
 from oss_cli.conversation.messages import Message, Role, system_message
 from oss_cli.conversation.options import ReplyOptions
 from oss_cli.server.json_body import write_json
+from oss_cli.server.kept_responses import KeptResponses
 from oss_cli.server.metrics import Metrics
 from oss_cli.server.replies import Replies, RunningReply
 from oss_cli.server.served import Rules, Served
@@ -36,7 +37,7 @@ class Service:
     rules: Rules
     metrics: Metrics
     replies: Replies
-    kept: dict[str, object] = field(default_factory=dict)
+    kept: KeptResponses = field(default_factory=KeptResponses)
 
     def check_model(self, name: str | None) -> None:
         """Make sure that a request means the model that is here; without a name it does.

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "paths", "attachments", "history", "backends.base", "batch", "templates", "states", "bench", "server",
     },
     "batch": {"session", "backends.base", "grammar"},
-    "server": {"backends.base"},
+    "server": {"backends.base", "grammar"},
     "repl": {"session", "terminal", "attachments", "backends.base"},
     "wiring": {
         "own_models", "session", "backends", "prompts", "engine", "store", "machine", "catalogue", "settings", "paths",

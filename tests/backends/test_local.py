@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 import pytest
 
 from oss_cli.backends.local import LocalBackend, LocalModel
+from oss_cli.conversation.answer_form import CallForm
 from oss_cli.conversation.events import (
     Event,
     PrefillProgress,
@@ -82,6 +83,9 @@ class ScriptedFormat:
 
     def frame(self, prompt: Prompt) -> ReplyFrame:
         return ReplyFrame("root ::= answer")
+
+    def call_frame(self, prompt: Prompt, form: CallForm) -> ReplyFrame:
+        return ReplyFrame("root ::= arguments-0")
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         return [2, 3]

@@ -1,9 +1,12 @@
 """Harmony as a prompt format: messages to tokens, and a reader for the reply."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
+from oss_cli.conversation.answer_form import CallForm
 from oss_cli.conversation.messages import Message
+from oss_cli.errors import BadUsage
 from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
 from oss_cli.prompts.harmony.developer import developer_text, system_text
 from oss_cli.prompts.harmony.history import CallStyle, split_instructions, write_history
@@ -23,6 +26,20 @@ thought ::= {channel} "analysis" {message} ([\x00-\x7F] | half)* {end} {start} "
 type ::= " json" | {constrain_type}
 """
 """gpt-oss often says after the channel's name that JSON follows."""
+
+_CALLS_FRAME = r"""
+root ::= (thought | preamble)* (CHOICES)
+answered ::= {channel} "final" type? {message} answer
+preamble ::= {channel} "commentary" {message} ([\x00-\x7F] | half)* {end} {start} "assistant"
+thought ::= {channel} "analysis" {message} ([\x00-\x7F] | half)* {end} {start} "assistant"
+type ::= " json" | {constrain_type}
+"""
+_CALL = r"""
+call-N ::= (early-N | {channel} "commentary to=functions.NAME") type? {message} arguments-N {call}
+early-N ::= " to=functions.NAME" {channel} "commentary"
+"""
+"""gpt-oss names the tool before the channel or after it."""
+_TOOL_NAME = re.compile("[a-zA-Z0-9_.-]{1,64}")
 
 _REPLY: tuple[_Part, ...] = (("<|start|>", True), ("assistant", False))
 
@@ -77,10 +94,23 @@ class HarmonyFormat:
 
     def frame(self, prompt: Prompt) -> ReplyFrame:
         """Messages of reasoning, then the answer on the channel for it; no preamble and no call."""
-        ids = self._markers.ids
-        names = {name.strip("<|>"): f"<[{token}]>" for name, token in ids.items()}
-        constrain = f'" "? {names["constrain"]} "json"' if "constrain" in names else '" code"'
-        return ReplyFrame(_FRAME.format(**names, constrain_type=constrain), closing=frozenset({ids["<|end|>"]}))
+        return self._frame(_FRAME)
+
+    def call_frame(self, prompt: Prompt, form: CallForm) -> ReplyFrame:
+        """Messages of reasoning, then a call on the channel for it, or where there may be one an answer.
+
+        Raises:
+            BadUsage: a tool has a name that the format cannot express.
+        """
+        grammar = _CALLS_FRAME
+        for number, name in enumerate(form.names):
+            if _TOOL_NAME.fullmatch(name) is None:
+                raise BadUsage(f"a tool cannot be called {name!r}", cause="letters, digits, _, . and - can stand there")
+            grammar += _CALL.replace("NAME", name).replace("-N ", f"-{number} ")
+        choices = [f"call-{number}" for number in range(len(form.names))]
+        if form.may_answer:
+            choices.append("answered")
+        return self._frame(grammar.replace("CHOICES", " | ".join(choices)))
 
     def open_reply(self, prompt: Prompt, message: Message) -> list[int]:
         """What was thought as a message of reasoning, what was said as the answer; the last of them is left open."""
@@ -95,6 +125,12 @@ class HarmonyFormat:
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself."""
         return len(self._tokens_of(text))
+
+    def _frame(self, grammar: str) -> ReplyFrame:
+        ids = self._markers.ids
+        names = {name.strip("<|>"): f"<[{token}]>" for name, token in ids.items()}
+        constrain = f'" "? {names["constrain"]} "json"' if "constrain" in names else '" code"'
+        return ReplyFrame(grammar.format(**names, constrain_type=constrain), closing=frozenset({ids["<|end|>"]}))
 
     def _tokenize(self, parts: Sequence[_Part]) -> list[int]:
         tokens: list[int] = []
