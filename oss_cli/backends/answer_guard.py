@@ -17,28 +17,33 @@ from oss_cli.prompts.base import ReplyFrame
 _HALF = ByteSet(sum(1 << byte for byte in range(0x80, 0x100)))
 
 
-class AnswerGuard:
-    """A TokenFilter for one reply. Told of every token by `take`."""
+class ReplyGrammar:
+    """The grammar of whole replies, ready to follow them: what one reply has shown of it, the next need not find."""
 
-    def __init__(
-        self,
-        answer: Node | None,
-        frame: ReplyFrame,
-        tokens: TokenSource,
-        table: Callable[[], TokenTable],
-        arguments: Sequence[Node] = (),
-    ) -> None:
-        """answer: None: any text. arguments: of each call that the frame names.
-        table: gives all tokens of the vocabulary, which takes a while; asked for when they are needed.
+    def __init__(self, answer: Node | None, frame: str, arguments: Sequence[Node] = ()) -> None:
+        """answer: None: any text. frame: the grammar of what may stand around the answer. arguments: of each call that
+        the frame names.
 
         Raises:
             BadUsage: no answer can have this form.
         """
         rules = {"answer": answer or _any_text(), "half": _HALF}
         rules |= {f"arguments-{number}": node for number, node in enumerate(arguments)}
-        root = read_gbnf(frame.grammar, rules)
-        self._marks = frozenset(node.token for node in parts_of(root) if isinstance(node, TokenMark))
-        self._state: State | None = Automaton(root).start
+        root = read_gbnf(frame, rules)
+        self.marks = frozenset(node.token for node in parts_of(root) if isinstance(node, TokenMark))
+        """The control tokens that may come."""
+        self.automaton = Automaton(root)
+
+
+class AnswerGuard:
+    """A TokenFilter for one reply. Told of every token by `take`."""
+
+    def __init__(
+        self, grammar: ReplyGrammar, frame: ReplyFrame, tokens: TokenSource, table: Callable[[], TokenTable]
+    ) -> None:
+        """table: gives all tokens of the vocabulary, which takes a while; asked for when they are needed."""
+        self._marks = grammar.marks
+        self._state: State | None = grammar.automaton.start
         self._frame = frame
         self._tokens = tokens
         self._table = table

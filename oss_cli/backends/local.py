@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oss_cli.backends.growing_reply import GrowingReply
-from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokenChance, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
@@ -18,12 +17,10 @@ from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
 
 if TYPE_CHECKING:
     from oss_cli.backends.answer_guard import AnswerGuard
-    from oss_cli.grammar.token_table import TokenTable
+    from oss_cli.backends.reply_guards import ReplyGuards
 
 _JOINING_TOKENS = 2
 """Spaces and ends of lines may become one token with what comes after them."""
-
-_NO_ARGUMENTS = {"type": "object", "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class LocalBackend:
         self._engine = engine
         self._format = prompt_format
         self._model = model
-        self._table: TokenTable | None = None
+        self._guards: ReplyGuards | None = None
         self.name = model.name
         self.sha256 = model.sha256
         self.is_plain = prompt_format.is_plain
@@ -167,17 +164,12 @@ class LocalBackend:
         """What holds the answer and the calls to their form, if they have one."""
         if options.answer_form is None and options.call_form is None:
             return None
-        # Grammars take 18 ms to import, of a start's 200: only for an answer that has a form.
-        from oss_cli.backends.answer_guard import AnswerGuard  # as above
-        from oss_cli.grammar.form import compile_form  # as above
+        if self._guards is None:
+            # Grammars take 18 ms to import, of a start's 200: only for a reply that has a form.
+            from oss_cli.backends.reply_guards import ReplyGuards
 
-        answer = compile_form(options.answer_form) if options.answer_form is not None else None
-        if options.call_form is None:
-            return AnswerGuard(answer, self._format.frame(prompt), self._engine.tokens, self._all_tokens)
-        frame = self._format.call_frame(prompt, options.call_form)
-        schemas = {tool.name: tool.parameters for tool in options.tools}
-        nodes = [compile_form(SchemaForm(schemas.get(name) or _NO_ARGUMENTS)) for name in options.call_form.names]
-        return AnswerGuard(answer, frame, self._engine.tokens, self._all_tokens, nodes)
+            self._guards = ReplyGuards(self._format, self._engine.tokens)
+        return self._guards.guard(prompt, options)
 
     def _chances(self, step: Sampled) -> tuple[TokenChance, ...]:
         if step.chance is None:
@@ -185,13 +177,6 @@ class LocalBackend:
         piece = self._engine.tokens.piece
         likeliest = tuple((piece(token), logprob) for token, logprob in step.chance.likeliest)
         return (TokenChance(piece(step.token), step.chance.logprob, likeliest),)
-
-    def _all_tokens(self) -> "TokenTable":
-        if self._table is None:
-            from oss_cli.grammar.token_table import TokenTable  # loaded with AnswerGuard
-
-            self._table = TokenTable(self._engine.tokens.pieces())
-        return self._table
 
     def _recurring_tokens(self, messages: Sequence[Message], options: ReplyOptions, prompt: Prompt) -> int | None:
         """How many tokens of the prompt come again; the last ones are left out: what follows may join them."""

@@ -49,7 +49,7 @@ _END = _Stack(EMPTY, None)
 class State:
     """Where a text has led. Two texts that can go on in the same way lead to the same state."""
 
-    __slots__ = ("_automaton", "_next", "_stacks", "may_end", "memory")
+    __slots__ = ("_automaton", "_next", "_stacks", "may_end")
 
     def __init__(self, automaton: "Automaton", stacks: frozenset[_Stack]) -> None:
         self._automaton = automaton
@@ -57,8 +57,6 @@ class State:
         self._next: dict[int, State | None] = {}
         self.may_end = _END in stacks
         """Whether the text may end here."""
-        self.memory: object = None
-        """What somebody else wants to keep of this state."""
 
     @property
     def may_go_on(self) -> bool:
@@ -104,6 +102,11 @@ class Automaton:
             raise BadUsage("no answer can have this form", cause="it contradicts itself, or never comes to an end")
         self.start = self._state(self._heads(start))
         """Before the first byte."""
+
+    @property
+    def size(self) -> int:
+        """How many states it keeps."""
+        return len(self._states)
 
     def accepts(self, data: bytes) -> bool:
         """Whether a whole text is as the grammar says."""

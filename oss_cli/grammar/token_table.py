@@ -1,6 +1,6 @@
 """Every token of a vocabulary as its bytes, and which of them a grammar allows at a place. Knows nothing of models.
 
-Looking through all of gpt-oss's 201,088 tokens takes some hundredths of a second, so the answer is kept with the state.
+Looking through all of gpt-oss's 201,088 tokens takes some hundredths of a second, so the answers are kept.
 It is asked for only when none of the likely tokens is allowed.
 """
 
@@ -12,6 +12,8 @@ from oss_cli.grammar.automaton import State
 _FIRST_OF_TWO, _FIRST_OF_THREE, _FIRST_OF_FOUR, _LAST_FIRST = 0xC2, 0xE0, 0xF0, 0xF4
 _USUAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
 """Inside a text of any length these lead back to where they began: there, tokens are told apart by the rest."""
+_MOST_KEPT = 100
+"""States whose tokens are kept: up to 0.8 MB each on gpt-oss's vocabulary."""
 
 _Token = tuple[int, bytes]
 
@@ -23,29 +25,25 @@ class TokenTable:
         """pieces: the bytes of each token, in the order of their ids."""
         self._by_first: dict[int, list[_Token]] = {}
         self._by_signs: dict[tuple[bool, bytes], list[_Token]] = {}
-        """Whether they hold characters beyond ASCII, and their unusual signs."""
+        """Whether they hold characters beyond ASCII, and their unusual signs; made when a text is first looked at."""
+        self._kept: dict[State, array[int]] = {}
+        """What was found, the last used at the end."""
         self._broken: list[_Token] = []
         """Those with half a character."""
         for token, piece in enumerate(pieces):
-            if not piece:
-                continue
-            self._by_first.setdefault(piece[0], []).append((token, piece))
-            signs = piece.translate(None, _USUAL)
-            has_others = not signs.isascii()
-            if has_others:
-                try:
-                    signs = signs.decode().encode("ascii", "ignore")
-                except UnicodeDecodeError:
-                    self._broken.append((token, piece))
-                    continue
-            self._by_signs.setdefault((has_others, signs), []).append((token, piece))
+            if piece:
+                self._by_first.setdefault(piece[0], []).append((token, piece))
 
     def allowed(self, state: State) -> "array[int]":
         """The tokens that may come next."""
-        if not isinstance(state.memory, array):
+        kept = self._kept.pop(state, None)
+        if kept is None:
             is_text = all(state.after((byte,)) is state for byte in _USUAL)
-            state.memory = array("i", self._in_text(state) if is_text else self._anywhere(state))
-        return state.memory
+            kept = array("i", self._in_text(state) if is_text else self._anywhere(state))
+        self._kept[state] = kept
+        if len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return kept
 
     def _anywhere(self, state: State) -> list[int]:
         allowed: list[int] = []
@@ -57,6 +55,8 @@ class TokenTable:
 
     def _in_text(self, state: State) -> list[int]:
         """Inside a text of any length most tokens lead back to its state: whole groups are allowed at once."""
+        if not self._by_signs:
+            self._read_signs()
         loop = bytes(byte for byte in range(0x80) if state.after((byte,)) is state)
         takes_others = _loops_beyond_ascii(state)
         allowed = [token for token, piece in self._broken if state.after(piece) is not None]
@@ -66,6 +66,18 @@ class TokenTable:
             else:
                 allowed += [token for token, piece in tokens if state.after(piece.lstrip(loop)) is not None]
         return allowed
+
+    def _read_signs(self) -> None:
+        for token, piece in (one for tokens in self._by_first.values() for one in tokens):
+            signs = piece.translate(None, _USUAL)
+            has_others = not signs.isascii()
+            if has_others:
+                try:
+                    signs = signs.decode().encode("ascii", "ignore")
+                except UnicodeDecodeError:
+                    self._broken.append((token, piece))
+                    continue
+            self._by_signs.setdefault((has_others, signs), []).append((token, piece))
 
 
 def _loops_beyond_ascii(state: State) -> bool:

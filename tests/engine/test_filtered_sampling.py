@@ -87,6 +87,26 @@ def test_a_token_beyond_the_likely_ones_is_searched_for(open_tiny: OpenEngine) -
         assert only.searches == 1
 
 
+def test_where_the_likely_ones_are_enough_for_the_samplers_nothing_is_searched_for(open_tiny: OpenEngine) -> None:
+    engine = open_tiny()
+    best = likeliest(engine, 12)
+    sampling = SamplingOptions(temperature=4.0, top_k=2, top_p=1.0, min_p=0.0)
+    found = {}
+    for allowed in (best[5:], best[5:7]):  # the samplers keep the same two of both
+        only = Only(allowed)
+        found[len(allowed)] = distribution(engine, sampling, only, 60)
+        assert only.searches == 0
+    assert found[7] == found[2]
+    assert set(found[2]) == set(best[5:7])
+    raised = SamplingOptions(logit_bias={best[11]: 50.0, best[5]: -50.0}).over(sampling)
+    only = Only(best[5:])
+    assert set(distribution(engine, raised, only, 9)) == {best[11]}
+    assert only.searches == 0
+    rare = Only(best[5:6])
+    assert set(distribution(engine, sampling, rare, 3)) == {best[5]}
+    assert rare.searches == 3
+
+
 @pytest.mark.parametrize("top_k", [0, 8])
 @pytest.mark.parametrize("repeat_penalty", [1.0, 1.3])
 def test_what_is_allowed_keeps_its_share(open_tiny: OpenEngine, top_k: int, repeat_penalty: float) -> None:

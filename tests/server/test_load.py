@@ -18,7 +18,7 @@ def check_knows_all_words(server: Server) -> None:
                 answer = client.chat.completions.create(
                     model="tiny-gpt-oss",
                     messages=[{"role": "user", "content": f"Say the word {word}."}],
-                    reasoning_effort=effort,  # type: ignore[arg-type]  # one of its words
+                    reasoning_effort=effort,
                 )
                 assert answer.choices[0].message.content == word
 

@@ -2,8 +2,9 @@
 
 The model chooses freely first, and that one token is tested: as long as it is what the filter wants, this costs next to
 nothing. If it is refused, it is drawn again among what the samplers had left, without what is refused: probabilities
-stay those of the samplers, shared out among the allowed. Only if they had left nothing that is allowed, all allowed
-tokens of the vocabulary are looked at. No refused token reaches a sampler's memory.
+stay those of the samplers, shared out among the allowed. Only if they had left nothing that is allowed, they are given
+all allowed tokens of the vocabulary, or the likeliest of these where they would keep no others. No refused token
+reaches a sampler's memory.
 """
 
 import ctypes
@@ -17,6 +18,10 @@ from oss_cli.engine.llama.sampling import SamplerChain
 
 _LIKELIEST = 128
 """Where no sampler drops tokens and the likeliest is wanted, so many are tried; llama.cpp sorts no more as quickly."""
+_LIKELY = 1024
+"""So many are tried before the whole vocabulary is looked at: of what a string may hold, hundreds are among them."""
+_FEW = 64
+"""Where so many were refused, hardly any token is allowed: then the vocabulary is looked through in no time."""
 _FIELDS = 3  # of llama_token_data, four bytes each: id, logit, p
 
 
@@ -52,7 +57,9 @@ class FilteredSampling:
             kept = [position for position, token in enumerate(left) if self._only.allows(token)]
             if kept:
                 return self._draw([left[one] for one in kept], candidates.logits(kept))
-        return self._among_all(logits)
+        is_worth_it = self._chain.keeps and candidates.size < _FEW
+        chosen = self._among_likely(logits) if is_worth_it else None
+        return self._among_all(logits) if chosen is None else chosen
 
     def _draw(self, tokens: Sequence[int], logits: Sequence[float]) -> int:
         """One of these, whose logits have been through the other samplers."""
@@ -60,11 +67,27 @@ class FilteredSampling:
         self._chain.draw(candidates.reference)
         return candidates.selected
 
+    def _among_likely(self, logits: "memoryview[float]") -> int | None:
+        """As `_among_all`, where as many allowed ones as the samplers would keep of all stand high enough."""
+        likely = Candidates(self._every, logits)
+        likely.keep_likeliest(_LIKELY)
+        biased = [token for token in self._chain.biased if self._only.allows(token)]  # may rise or fall: all of them
+        allowed = []
+        for token in likely.tokens():
+            if token not in self._chain.biased and self._only.allows(token):
+                allowed.append(token)
+                if len(allowed) == self._chain.keeps:
+                    return self._apply([*allowed, *biased], logits)
+        return None
+
     def _among_all(self, logits: "memoryview[float]") -> int | None:
         allowed = self._only.allowed_tokens()
         if not allowed:
             return None
-        candidates = Candidates(array("i", allowed), memoryview(array("f", [logits[token] for token in allowed])))
+        return self._apply(allowed, logits)
+
+    def _apply(self, tokens: Sequence[int], logits: "memoryview[float]") -> int:
+        candidates = Candidates(array("i", tokens), memoryview(array("f", [logits[token] for token in tokens])))
         self._chain.apply(candidates.reference)
         return candidates.selected
 

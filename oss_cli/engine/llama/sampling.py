@@ -18,6 +18,10 @@ class SamplerChain:
         """Whether the tokens before the reply matter to it."""
         self.is_greedy = options.temperature is not None and options.temperature < _GREEDY_BELOW
         """Whether it always chooses the likeliest token, and drops none before."""
+        self.biased = frozenset(options.logit_bias or ())
+        """Tokens whose logits it changes first of all."""
+        self.keeps = 0 if self.remembers or self.is_greedy else options.top_k or 0
+        """How many of the likeliest tokens it keeps after that; 0: it changes more, or keeps all."""
         for sampler in _samplers(options, seed, vocabulary_size):
             C.llama_sampler_chain_add(self.pointer, sampler)
 
