@@ -3,6 +3,7 @@
 OssError
 ├── BadUsage             2  the command line, the standard input or a file given cannot be used like this
 │   ├── UnknownTemplate  2  no saved prompt has that name, and the nearest names
+│   ├── UnknownServer    2  config.toml has no server of that name, and the nearest names
 │   └── UnknownConversation 2  no conversation has that id, or several begin like it
 ├── UnknownModel         3  no model of that name, and the nearest names
 ├── NotDownloaded        4  a known model that is not on this computer
@@ -26,7 +27,12 @@ OssError
 │   └── NotVerified      6  files on this disk that are not what they should be
 ├── EngineFailed         7  llama.cpp could not do it; its last log lines are the cause
 │   └── BadModelFile     7  the file is missing, cut short or not a GGUF
-├── ServerFailed         8
+├── ServerFailed         8  a model server elsewhere
+│   ├── ServerUnreachable 8  nobody answers there, or its certificate is not trusted
+│   ├── ServerDenied      8  it wants a key, or another one
+│   ├── ServerBusy        8  it has no time for us, and our patience has ended
+│   ├── RequestRefused    8  it does not take a request like this one
+│   └── ReplyBroken       8  a reply broke off on its way; what had come of it stands
 ├── BadSettings          9  config.toml or an OSS_ variable
 │   ├── BadCatalogue     9  a models.toml: the entry and the field
 │   ├── BadTemplate      9  a saved prompt that cannot be used
@@ -108,6 +114,15 @@ class UnknownTemplate(BadUsage):
     def __init__(self, name: str, *, nearest: tuple[str, ...] = ()) -> None:
         cause = f"nearest names: {', '.join(nearest)}" if nearest else ""
         super().__init__(f"no template is called {name!r}", cause=cause, hint="oss template list")
+        self.name = name
+
+
+class UnknownServer(BadUsage):
+    """config.toml has no server of that name."""
+
+    def __init__(self, name: str, *, nearest: tuple[str, ...] = (), hint: str) -> None:
+        cause = f"nearest names: {', '.join(nearest)}" if nearest else "config.toml names none"
+        super().__init__(f"no server is called {name!r}", cause=cause, hint=hint)
         self.name = name
 
 
@@ -308,9 +323,29 @@ class BadModelFile(EngineFailed):
 
 
 class ServerFailed(OssError):
-    """A model server elsewhere could not be reached or refused."""
+    """A model server elsewhere does not do what it should."""
 
     exit_code = ExitCode.SERVER
+
+
+class ServerUnreachable(ServerFailed):
+    """Nobody answers where a server should be."""
+
+
+class ServerDenied(ServerFailed):
+    """The server wants a key, or another one."""
+
+
+class ServerBusy(ServerFailed):
+    """The server has no time for us, for longer than we are patient."""
+
+
+class RequestRefused(ServerFailed):
+    """The server answers, but does not take a request like this one."""
+
+
+class ReplyBroken(ServerFailed):
+    """A reply broke off on its way to us; what had come of it stands."""
 
 
 class BadSettings(OssError):

@@ -38,10 +38,15 @@ def _text(meaning: str) -> SettingRule:
 
 
 def _switch(meaning: str) -> SettingRule:
-    return SettingRule(_read_switch, "true or false", meaning, is_switch=True)
+    return SettingRule(read_switch, "true or false", meaning, is_switch=True)
 
 
-def _read_switch(text: str) -> bool:
+def read_switch(text: str) -> bool:
+    """What a word for yes or no says.
+
+    Raises:
+        ValueError: it is none.
+    """
     value = _SWITCH_WORDS.get(text.strip().lower())
     if value is None:
         raise ValueError(text)
@@ -89,6 +94,7 @@ SETTING_RULES: dict[str, SettingRule] = {
     "batch": _whole(32, 4096, "tokens of a prompt that are computed together"),
     "repack": _switch("true: chats copy weights into a layout for faster prompts; false: never"),
     "offline": _switch("true: never use the network"),
+    "server": _text("the server that answers: a [servers.NAME], an address, or local"),
     "hub_cache": _folder("folder of what is pulled: the Hugging Face cache"),
     "models_folder": _folder("folder of the models that oss has for itself"),
     "private": _switch("true: keep nothing of a chat"),

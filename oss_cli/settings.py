@@ -21,6 +21,9 @@ from oss_cli.errors import BadSettings, BadUsage
 from oss_cli.own_text import read_own_text
 from oss_cli.paths import HUB_CACHE_VARIABLES, hub_cache_of
 from oss_cli.plan import KvType
+from oss_cli.server_settings import TABLE as SERVERS
+from oss_cli.server_settings import ServerSettings, unknown_fields
+from oss_cli.server_settings import read_servers as servers_of
 from oss_cli.setting_rules import SETTING_RULES
 
 
@@ -54,6 +57,8 @@ class Settings:
     """Whether chats and batches copy CPU weights into a layout for faster prompts; undecided: where it pays."""
     offline: bool | None = None
     """Whether the network is forbidden; undecided: it is used where a command needs it."""
+    server: str | None = None
+    """The server that answers: its name in [servers.NAME], or its address; `local` or undecided: this computer."""
     hub_cache: Path | None = None
     """Folder of what is pulled, shared with other programs; undecided: where the Hugging Face libraries have theirs."""
     models_folder: Path | None = None
@@ -151,13 +156,24 @@ def settings_of(table: Mapping[str, object], *, source: Path, hint: str) -> Sett
     return settings
 
 
+def read_servers(path: Path) -> dict[str, ServerSettings]:
+    """The [servers.NAME] of a config.toml, by name.
+
+    Raises:
+        BadSettings: it cannot be read, is not TOML, or has a value that cannot be.
+    """
+    return servers_of(_read_table(path).get(SERVERS), path)
+
+
 def unknown_settings(path: Path) -> tuple[str, ...]:
     """What a config.toml holds and we do not know, each as a sentence with the setting that may have been meant.
 
     Raises:
         BadSettings: it cannot be read or is not TOML.
     """
-    return tuple(_describe_unknown(name) for name in _read_table(path) if name not in SETTING_NAMES)
+    table = _read_table(path)
+    unknown = tuple(_describe_unknown(name) for name in table if name not in (*SETTING_NAMES, SERVERS))
+    return unknown + unknown_fields(table.get(SERVERS))
 
 
 def _describe_unknown(name: str) -> str:

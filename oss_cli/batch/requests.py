@@ -28,6 +28,8 @@ class ProblemCode(StrEnum):
     REPLY_NOT_VALID = "reply_not_valid"
     """The answer has not the form that was asked for."""
     ENGINE_FAILED = "engine_failed"
+    SERVER_FAILED = "server_failed"
+    """The server failed; what had come of the reply stands beside this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,18 @@ from oss_cli.batch.requests import Entry, Problem, ProblemCode, Request
 from oss_cli.conversation.events import StopReason, TokensSampled
 from oss_cli.conversation.messages import Message, Role, system_message
 from oss_cli.conversation.options import ReplyOptions
-from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, OssError, ReplyNotValid
+from oss_cli.errors import (
+    BadUsage,
+    DoesNotFit,
+    EngineFailed,
+    OssError,
+    ReplyNotValid,
+    RequestRefused,
+    ServerBusy,
+    ServerDenied,
+    ServerFailed,
+    ServerUnreachable,
+)
 from oss_cli.grammar.form import check_answer
 from oss_cli.session.turn import Turn
 
@@ -26,6 +37,10 @@ _STOP_WAIT_S = 0.5
 _AHEAD = 4
 """With `is_ordered`, how many times N entries may be begun beyond the one whose outcome is waited for: a kill loses
 what waits behind it."""
+_FAILURES: dict[ProblemCode, type[OssError]] = {
+    ProblemCode.ENGINE_FAILED: EngineFailed,
+    ProblemCode.SERVER_FAILED: ServerFailed,
+}
 _MOST_FAILURES = 3
 """So many failures of the engine in a row, and it is the engine and not the requests."""
 _LIMITS = {StopReason.MAX_TOKENS: "the tokens it may have ran out", StopReason.CONTEXT_FULL: "the context is full"}
@@ -97,10 +112,11 @@ class BatchRunner:
             place, outcome = self._next(on_wait)
             if isinstance(outcome, BaseException):
                 raise outcome
-            if outcome.problem is not None and outcome.problem.code is ProblemCode.ENGINE_FAILED:
+            if outcome.problem is not None and outcome.problem.code in _FAILURES:
                 failed.append((place, outcome))
                 if len(failed) == _MOST_FAILURES:
-                    raise EngineFailed("the model fails at one request after another", cause=outcome.problem.message)
+                    kind = _FAILURES[outcome.problem.code]
+                    raise kind("the model fails at one request after another", cause=outcome.problem.message)
                 continue
             yield from failed
             failed = []
@@ -146,9 +162,14 @@ class BatchRunner:
                     if self._stopped:
                         break
                     if isinstance(event, TokensSampled):
-                        self._sampled[number] += len(event.tokens)
-        except (BadUsage, DoesNotFit, EngineFailed) as error:
+                        self._sampled[number] += len(event.tokens) or 1  # a server does not tell which, or how many
+        except (BadUsage, DoesNotFit, EngineFailed, RequestRefused) as error:
             return Outcome(entry, problem=Problem(_code_of(error), _sentence(error)))
+        except (ServerUnreachable, ServerDenied, ServerBusy):
+            raise  # so it would be with all others: what has no record yet waits for another day
+        except ServerFailed as error:
+            said = turn.reply if turn.has_said else None
+            return Outcome(entry, said, problem=Problem(ProblemCode.SERVER_FAILED, _sentence(error)))
         return Outcome(entry, turn.reply, turn.ended, _cut_off(turn) or _not_valid(turn, options))
 
     def _messages(self, request: Request) -> Sequence[Message]:

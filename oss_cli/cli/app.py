@@ -15,6 +15,7 @@ _COMMANDS = {
     "batch": ("batch", "batch"),
     "serve": ("serve", "serve"),
     "list": ("models", "list_models"),
+    "models": ("server", "models"),
     "show": ("models", "show"),
     "pull": ("pull", "pull"),
     "import": ("manage", "import_model"),

@@ -26,6 +26,7 @@ from oss_cli.cli.options import (
     RepeatPenaltyOption,
     SchemaOption,
     SeedOption,
+    ServerOption,
     StopOption,
     SystemOption,
     TemperatureOption,
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from oss_cli.conversation.answer_form import AnswerForm
     from oss_cli.settings import Settings
     from oss_cli.terminal.console import Console
-    from oss_cli.wiring import ModelChoice
+    from oss_cli.wiring import ModelChoice, ServerChoice
 
-_MOST_PARALLEL = 64
+_MOST_PARALLEL = 512
+"""Requests to a cluster; each takes two threads here."""
+_MOST_PARALLEL_HERE = 64
 """llama.cpp holds 256 sequences at most; on no machine that it runs on do so many bring anything."""
 
 
@@ -62,13 +65,18 @@ def batch(
     parallel: Annotated[
         int | None,
         typer.Option(
-            "--parallel", metavar="N", min=1, max=_MOST_PARALLEL, help="Replies at once. Default: by memory and cores."
+            "--parallel",
+            metavar="N",
+            min=1,
+            max=_MOST_PARALLEL,
+            help="Replies at once. Default: by memory and cores; 8 of a server.",
         ),
     ] = None,
     ordered: Annotated[bool, typer.Option("--ordered", help="Write records in the order of IN.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away what OUT holds and begin anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary and no progress.")] = False,
     model: ModelOption = None,
+    server: ServerOption = None,
     system: SystemOption = None,
     effort: EffortOption = None,
     reasoning_budget: ReasoningBudgetOption = None,
@@ -108,14 +116,13 @@ def batch(
     from oss_cli.terminal.batch import show_summary
     from oss_cli.terminal.console import open_console
 
-    settings = wiring.load_settings(
-        settings_from(
-            option, stop, model=model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
-            temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
-            gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
-            reasoning_budget=reasoning_budget,
-        )
+    command_line = settings_from(
+        option, stop, model=model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
+        temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
+        gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
+        reasoning_budget=reasoning_budget, server=server,
     )  # fmt: skip
+    settings = wiring.load_settings(command_line)
     form = wiring.read_answer_form(schema, grammar)
     if form is not None:
         refuse_beside_form(settings)
@@ -124,7 +131,11 @@ def batch(
         raise BadUsage("--restart goes with -o", hint=f"oss batch {shlex.quote(source)} -o OUT.jsonl --restart")
     data = _read_input(source, target)
     entries = _read_entries(data, source, prompt_template)
-    choice = _choose_model(entries, settings, source, is_named=model is not None)
+    choice = _choose_model(entries, settings, command_line, source)
+    if parallel is not None and parallel > _MOST_PARALLEL_HERE and isinstance(choice, wiring.ModelChoice):
+        raise BadUsage(
+            f"--parallel cannot be {parallel} here", cause=f"on one computer it is at most {_MOST_PARALLEL_HERE}"
+        )
     facts = _facts(data, choice, settings) | {"prompt_template": prompt_template, "ordered": ordered}
     facts |= _form_facts(form)
     console = open_console()
@@ -178,7 +189,9 @@ def _read_entries(data: bytes, source: str, template: str | None) -> "list[Entry
     return settle_ids(entries, name)
 
 
-def _choose_model(entries: "list[Entry]", settings: "Settings", source: str, *, is_named: bool) -> "ModelChoice":
+def _choose_model(
+    entries: "list[Entry]", settings: "Settings", command_line: "Settings", source: str
+) -> "ModelChoice | ServerChoice":
     """The model of the command line, else the one that the requests ask for, else that of the settings.
 
     Raises:
@@ -186,14 +199,20 @@ def _choose_model(entries: "list[Entry]", settings: "Settings", source: str, *, 
         UnknownModel: they ask for one that nobody knows.
     """
     from oss_cli import wiring
+    from oss_cli.cli.server import tell_person
 
+    server = wiring.chosen_server(settings, command_line)
     asked = sorted(_models_asked_for(entries))
-    if is_named or not asked:
+    if command_line.model is not None or not asked:
+        if server is not None:
+            return wiring.choose_served(server, settings, command_line.model, tell_person)
         return wiring.choose_model(settings.model)
     hint = f"oss batch {shlex.quote(source)} -m MODEL lets one model answer them all"
     if len(asked) > 1:
         raise BadUsage("the requests ask for several models", cause=", ".join(asked), hint=hint)
     try:
+        if server is not None:
+            return wiring.choose_served(server, settings, asked[0], tell_person)
         return wiring.choose_model(asked[0])
     except UnknownModel as error:
         raise UnknownModel(error.name, nearest=error.nearest, hint=hint) from error
@@ -210,23 +229,28 @@ def _models_asked_for(entries: "list[Entry]") -> dict[str, int]:
     return counts
 
 
-def _tell_of_other_models(entries: "list[Entry]", choice: "ModelChoice", named: str | None, console: "Console") -> None:
+def _tell_of_other_models(
+    entries: "list[Entry]", choice: "ModelChoice | ServerChoice", named: str | None, console: "Console"
+) -> None:
     others = {name: count for name, count in _models_asked_for(entries).items() if name not in (named, choice.name)}
     if named is not None and others:
         asked = ", ".join(f"{name} ({count:,})" for name, count in sorted(others.items()))
         console.err.write(f"{choice.name} answers all requests, those that ask for {asked} as well\n")
 
 
-def _facts(data: bytes, choice: "ModelChoice", settings: "Settings") -> dict[str, object]:
+def _facts(data: bytes, choice: "ModelChoice | ServerChoice", settings: "Settings") -> dict[str, object]:
     """What must be the same for a batch to go on: all that an answer depends on."""
     from oss_cli import wiring
     from oss_cli.conversation.json_form import sampling_to_json
 
+    if isinstance(choice, wiring.ServerChoice):
+        place: dict[str, object] = {"server": choice.server.url}
+    else:
+        place = {"model_sha256": wiring.sha256_of(choice) or None, "model_bytes": wiring.weights_bytes(choice.path)}
     return {
         "input_sha256": hashlib.sha256(data).hexdigest(),
         "model": choice.name,
-        "model_sha256": wiring.sha256_of(choice) or None,
-        "model_bytes": wiring.weights_bytes(choice.path),
+        **place,
         "system": settings.system,
         "effort": str(settings.effort) if settings.effort is not None else None,
         "reasoning_budget": settings.reasoning_budget,

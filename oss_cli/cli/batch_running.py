@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from oss_cli.settings import Settings
     from oss_cli.terminal.batch import BatchSummary
     from oss_cli.terminal.console import Console, Stream
-    from oss_cli.wiring import ModelChoice
+    from oss_cli.wiring import ModelChoice, ServerChoice
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
     """All that is decided before the first request."""
 
-    choice: "ModelChoice"
+    choice: "ModelChoice | ServerChoice"
     settings: "Settings"
     entries: "tuple[Entry, ...]"
     facts: dict[str, object]

@@ -30,6 +30,7 @@ from oss_cli.cli.options import (
     ReasoningOption,
     RepeatPenaltyOption,
     SeedOption,
+    ServerOption,
     StopOption,
     SystemOption,
     TemperatureOption,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from oss_cli.repl.reader import Reader
     from oss_cli.session.journal import Journal
     from oss_cli.terminal.console import Console
-    from oss_cli.wiring import OpenModels, Resumed
+    from oss_cli.wiring import OpenModels, Resumed, ServerModels
 
 
 def chat(
@@ -58,6 +59,7 @@ def chat(
         str | None, typer.Argument(metavar="[MODEL]", help="As --model.", autocompletion=complete_model)
     ] = None,
     model: ModelOption = None,
+    server: ServerOption = None,
     goes_on: ContinueOption = False,
     conversation: ConversationOption = None,
     private: PrivateOption = False,
@@ -94,7 +96,7 @@ def chat(
         option, stop, model=name or model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
-        private=private, reasoning=reasoning, reasoning_budget=reasoning_budget, overflow=overflow,
+        private=private, reasoning=reasoning, reasoning_budget=reasoning_budget, overflow=overflow, server=server,
         markdown="false" if no_markdown else None,
     )  # fmt: skip
     resumed = wiring.resume(conversation, is_last=goes_on)
@@ -106,7 +108,7 @@ def start_chat(
     resumed: "Resumed | None" = None,
     *,
     verbose: bool = False,
-    opened: "OpenModels | None" = None,
+    opened: "OpenModels | ServerModels | None" = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Open the model and talk until the user leaves.
@@ -129,7 +131,7 @@ def start_chat(
     console = open_console()
     with (
         _typing_ahead(),
-        closing(opened or _open_models(settings, console, verbose=verbose)) as models,
+        closing(opened or _open_models(settings, command_line, console, verbose=verbose)) as models,
         closing(wiring.open_journal(settings)) as journal,
     ):
         chat = _begin_chat(settings, models, journal, resumed, console)
@@ -138,7 +140,11 @@ def start_chat(
 
 
 def _begin_chat(
-    settings: Settings, models: "OpenModels", journal: "Journal", resumed: "Resumed | None", console: "Console"
+    settings: Settings,
+    models: "OpenModels | ServerModels",
+    journal: "Journal",
+    resumed: "Resumed | None",
+    console: "Console",
 ) -> "Chat":
     from shutil import get_terminal_size
 
@@ -183,17 +189,25 @@ def _tell_of_another_model(chat: "Chat", resumed: "Resumed", console: "Console")
         show_notice(console, f"{before} is not here under that name: {now} goes on")
 
 
-def _open_models(settings: Settings, console: "Console", *, verbose: bool) -> "OpenModels":
-    """The model that the settings name, loaded; it can be changed for another."""
+def _open_models(
+    settings: Settings, command_line: Settings, console: "Console", *, verbose: bool
+) -> "OpenModels | ServerModels":
+    """The model that the settings name, loaded or on a server; it can be changed for another."""
     from threading import Thread
 
     from oss_cli import wiring
+    from oss_cli.cli.server import tell_person
     from oss_cli.terminal.reply import load_markdown, show_notice
     from oss_cli.terminal.status import LoadStatus
 
     log = console.err.write if verbose else None
     if settings.markdown is not False:
         Thread(target=load_markdown, args=(console,), daemon=True).start()
+
+    server = wiring.chosen_server(settings, command_line)
+    if server is not None:
+        choice = wiring.choose_served(server, settings, command_line.model, tell_person)
+        return wiring.ServerModels(choice, settings, tell_person)
 
     def say(text: str) -> None:
         show_notice(console, text)

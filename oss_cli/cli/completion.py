@@ -55,6 +55,17 @@ def complete_setting(incomplete: str) -> list[str]:
     return _beginning(incomplete, SETTING_NAMES)
 
 
+def complete_server(incomplete: str) -> list[str]:
+    """Names of the servers in config.toml that begin like this."""
+    from oss_cli import wiring
+    from oss_cli.settings import read_servers
+
+    try:
+        return _beginning(incomplete, ("local", *read_servers(wiring.config_file())))
+    except OssError:
+        return []
+
+
 def complete_template(incomplete: str) -> list[str]:
     """Names of saved prompts that begin like this."""
     from oss_cli import wiring

@@ -32,6 +32,7 @@ def bare(context: typer.Context) -> None:
 @config.command("show")
 def show(as_json: JsonOption = False) -> None:
     """Show every setting, its value, and who decided it."""
+    from oss_cli.server_settings import SERVER_RULES, is_server_setting
     from oss_cli.settings import SETTING_MEANINGS
     from oss_cli.terminal.console import open_console
     from oss_cli.terminal.tables import show_table
@@ -48,6 +49,11 @@ def show(as_json: JsonOption = False) -> None:
             (name, *((_shown(decided[name][0]), decided[name][1]) if name in decided else ("", "")), meaning)
             for name, meaning in SETTING_MEANINGS.items()
         ]
+        rows += [
+            (name, _shown(value), source, SERVER_RULES[name.rpartition(".")[2]].meaning)
+            for name, (value, source) in decided.items()
+            if is_server_setting(name)
+        ]
         show_table(console.out, ("SETTING", "VALUE", "FROM", "MEANING"), rows)
     warn_of_unknown_settings(console)
 
@@ -55,10 +61,9 @@ def show(as_json: JsonOption = False) -> None:
 @config.command("get")
 def get(name: NameArgument) -> None:
     """Show the value in force of one setting; nothing when it is undecided."""
-    from oss_cli.settings import check_setting_name
     from oss_cli.terminal.console import open_console
 
-    decided = _decided().get(check_setting_name(name))
+    decided = _decided().get(".".join(_keys(name)))
     if decided is not None:
         open_console().out.write(f"{_shown(decided[0])}\n")
 
@@ -70,18 +75,18 @@ def set_value(
     values: Annotated[list[str], typer.Argument(metavar="VALUE", help="What it becomes; `stop` may have several.")],
 ) -> None:
     """Change a setting in config.toml: `oss config set model gpt-oss-20b` makes it your default."""
-    from oss_cli.settings import check_setting_name
     from oss_cli.terminal.console import open_console
 
     console = open_console()
-    name = check_setting_name(name)
+    keys = _keys(name)
+    name = ".".join(keys)
     if len(values) > 1 and name != "stop":
         raise BadUsage(f"{name} has one value", cause=f"there are {len(values)}", hint=_quoted_hint(name, values))
-    value = _checked(name, values)
+    value = _checked_field(keys, values[0]) if len(keys) > 1 else _checked(name, values)
     if name == "model":
         value = _known_model(str(value), console)
     file = open_config_file()
-    file.set(name, value=value)
+    file.set(*keys, value=value)
     file.save()
     _warn_of_variable(name, console)
 
@@ -89,13 +94,12 @@ def set_value(
 @config.command("unset")
 def unset(name: NameArgument) -> None:
     """Take a setting out of config.toml."""
-    from oss_cli.settings import check_setting_name
     from oss_cli.terminal.console import open_console
 
     file = open_config_file()
-    if file.get(name) is None:  # what we do not know can be taken out as well
-        name = check_setting_name(name)
-    if file.remove(name):
+    # What we do not know can be taken out as well.
+    keys = (name,) if file.get(name) is not None else _keys(name, may_be_whole=True)
+    if file.remove(*keys):
         file.save()
     _warn_of_variable(name, open_console())
 
@@ -130,6 +134,42 @@ def path() -> None:
     open_console().out.write(f"{wiring.config_file()}\n")
 
 
+def _keys(name: str, *, may_be_whole: bool = False) -> tuple[str, ...]:
+    """Where a setting stands in config.toml: its name as it is spelled there, or the three words of a server's.
+
+    may_be_whole: whether servers.NAME alone is meant, too.
+
+    Raises:
+        BadUsage: there is none of that name.
+    """
+    from oss_cli.server_settings import TABLE, is_server_setting, split_name
+    from oss_cli.settings import check_setting_name
+
+    if not is_server_setting(name) or "." not in name:
+        return (check_setting_name(name),)
+    server, field = split_name(name)
+    if not field and not may_be_whole:
+        raise BadUsage(f"{name!r} is a server, not a setting", hint=f"oss config set {TABLE}.{server}.url URL")
+    return (TABLE, server, field) if field else (TABLE, server)
+
+
+def _checked_field(keys: tuple[str, ...], text: str) -> "Value":
+    """A value of a server, in the kind that config.toml keeps it in.
+
+    Raises:
+        BadUsage: it is none that the setting can have, or the server has no address yet.
+    """
+    from oss_cli.server_settings import check_value
+
+    table, server, field = keys
+    value = check_value(".".join(keys), field, text)
+    if field != "url" and open_config_file().get(table, server, "url") is None:
+        hint = f"oss config set {table}.{server}.url URL"
+        raise BadUsage(f"{server} is no server yet", cause="its address comes first", hint=hint)
+    assert isinstance(value, (str, int, float)), "a field is a text, a number or a switch"
+    return value
+
+
 def _decided() -> "dict[str, tuple[Value, str]]":
     """Every setting that is decided, and where.
 
@@ -147,7 +187,19 @@ def _decided() -> "dict[str, tuple[Value, str]]":
             if value is not None:
                 decided[name] = (value, source)
                 break
-    return decided
+    return decided | _decided_of_servers()
+
+
+def _decided_of_servers() -> "dict[str, tuple[Value, str]]":
+    from oss_cli import wiring
+    from oss_cli.server_settings import SERVER_RULES, TABLE
+    from oss_cli.settings import read_servers
+
+    servers = read_servers(wiring.config_file())
+    values = {
+        f"{TABLE}.{name}.{field}": getattr(server, field) for name, server in servers.items() for field in SERVER_RULES
+    }
+    return {name: (value, "config.toml") for name, value in values.items() if value is not None}
 
 
 def _value_of(settings: "Settings", name: str) -> "Value | None":
@@ -192,11 +244,26 @@ def _checked(name: str, texts: list[str]) -> "Value":
         settings = set_setting(settings, name, text)
     if name == "stop":
         return texts[0] if len(texts) == 1 else texts  # as typed: an escape is read when the file is
+    if name == "server":
+        _check_server(texts[0])
     value = _value_of(settings, name)
     if name in ("hub_cache", "models_folder") and texts[0].startswith(("~", "$")):
         return texts[0]  # as typed: the same file may serve on several computers
     assert value is not None
     return value
+
+
+def _check_server(text: str) -> None:
+    """Refuse what leads to no server.
+
+    Raises:
+        BadUsage: it is no server's name, and no address.
+    """
+    from oss_cli import wiring
+    from oss_cli.server_settings import find_server
+    from oss_cli.settings import read_servers
+
+    find_server(text, lambda: read_servers(wiring.config_file()))
 
 
 def _known_model(name: str, console: "Console") -> str:

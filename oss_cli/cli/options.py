@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from oss_cli.cli.completion import complete_conversation, complete_model
+from oss_cli.cli.completion import complete_conversation, complete_model, complete_server
 from oss_cli.conversation.option_text import set_option, set_option_pair
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.settings import Settings, set_setting
@@ -18,6 +18,15 @@ ModelOption = Annotated[
         metavar="NAME|PATH",
         help="A model's name or alias (oss list), or a GGUF file.",
         autocompletion=complete_model,
+    ),
+]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL|NAME",
+        help="Let a server elsewhere answer: its address, or its name in config.toml; local: this computer.",
+        autocompletion=complete_server,
     ),
 ]
 SystemOption = Annotated[

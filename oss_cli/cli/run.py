@@ -25,6 +25,7 @@ from oss_cli.cli.options import (
     RepeatPenaltyOption,
     SchemaOption,
     SeedOption,
+    ServerOption,
     StopOption,
     SystemOption,
     TemperatureOption,
@@ -49,6 +50,7 @@ def run(
         ),
     ] = None,
     model: ModelOption = None,
+    server: ServerOption = None,
     file: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,13 +132,13 @@ def run(
         option, stop, model=model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
-        reasoning_budget=reasoning_budget, overflow=overflow, cache=cache,
+        reasoning_budget=reasoning_budget, overflow=overflow, cache=cache, server=server,
     )  # fmt: skip
     wishes = Wishes(
         extract=extract or bool(extract_lang), extract_lang=extract_lang, is_raw=raw,
         is_json=as_json, is_json_lines=as_json_lines,
         schema=schema, grammar=grammar, shows_reasoning=show_reasoning, hides_reasoning=hide_reasoning,
-        shows_stats=stats or usage, shows_log=verbose, saves=save,
+        shows_stats=stats or usage, shows_log=verbose, saves=save, is_dry_run=dry_run,
     )  # fmt: skip
     given = Given(
         tuple(words or ()), tuple(file or ()), encoding, template, tuple(variable or ()), goes_on,
@@ -155,6 +157,7 @@ def _print_prompt(request: "Request", *, as_json: bool) -> None:
     from oss_cli import wiring
     from oss_cli.terminal.console import open_console
 
+    assert isinstance(request.choice, wiring.ModelChoice), "a server shows no prompt"
     prompt = wiring.render_dry(request.choice, *request.messages())
     out = open_console().out
     if not as_json:

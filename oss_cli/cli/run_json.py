@@ -37,6 +37,9 @@ class ReplyFacts:
     """In force: the request's, and the model's where it decides nothing."""
     model_sha256: str
     engine_version: str
+    """Empty where the model runs on a server."""
+    server_url: str
+    """Empty where it runs here."""
     load_s: float
     conversation_id: Callable[[], str | None]
     """Of the conversation that keeps it."""
@@ -46,14 +49,19 @@ class ReplyFacts:
         choice, wishes = self.request.choice, self.request.wishes
         system = self.request.messages()[0][0]
         return {
-            "model": {"name": choice.name, "path": str(choice.path), "sha256": self.model_sha256 or None},
+            "model": {
+                "name": choice.name,
+                "path": str(choice.path) if choice.path is not None else None,
+                "server": self.server_url or None,
+                "sha256": self.model_sha256 or None,
+            },
             "options": {
                 **options_to_json(self.options, self.sampling),
                 "raw": wishes.is_raw,
                 "system": system.content if system.role == "system" else "",
             },
             "seed": self.sampling.seed,
-            "versions": {"json": JSON_VERSION, "llama_cpp_python": self.engine_version, "oss": __version__},
+            "versions": {"json": JSON_VERSION, "llama_cpp_python": self.engine_version or None, "oss": __version__},
         }
 
 

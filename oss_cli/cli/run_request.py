@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oss_cli.conversation.options import ReplyOptions
     from oss_cli.settings import Settings
     from oss_cli.templates import Template, TemplateFolder
-    from oss_cli.wiring import ModelChoice, Resumed
+    from oss_cli.wiring import ModelChoice, Resumed, ServerChoice
 
 _SEEDS = 2**32 - 1
 """So many there are, from 0."""
@@ -57,6 +57,8 @@ class Wishes:
     shows_log: bool = False
     saves: bool = False
     """As a new conversation."""
+    is_dry_run: bool = False
+    """The prompt alone is wanted."""
 
     def with_template(self, template: "Template") -> "Wishes":
         """What a template wants, too."""
@@ -95,7 +97,7 @@ class Wishes:
 class Request:
     """Everything about one reply."""
 
-    choice: "ModelChoice"
+    choice: "ModelChoice | ServerChoice"
     settings: "Settings"
     prompt: str
     typed: str
@@ -177,7 +179,7 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     resumed = wiring.resume(given.conversation, is_last=given.goes_on)
     if resumed is not None:
         settings = resumed.fill_in(command_line, settings)
-    choice = replace(wiring.choose_model(settings.model), is_plain=wishes.is_raw)
+    choice = _choose(settings, command_line, wishes)
     read = read_input(InputSources(prompt, given.files, given.encoding), is_raw=wishes.is_raw)
     text, typed = read.text, read.typed
     if template is not None:
@@ -225,3 +227,23 @@ def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder")
     except BadUsage as error:
         problem = ": ".join(part for part in (error.message, error.cause) if part)
         raise BadTemplate(folder.path_of(template.name), problem, name=template.name) from error
+
+
+def _choose(settings: "Settings", command_line: "Settings", wishes: Wishes) -> "ModelChoice | ServerChoice":
+    """The model that is to answer, here or on a server.
+
+    Raises:
+        OssError: it cannot be found, or the server cannot do what is asked for.
+    """
+    from oss_cli import wiring
+    from oss_cli.cli.server import tell_person
+
+    server = wiring.chosen_server(settings, command_line)
+    if server is None:
+        return replace(wiring.choose_model(settings.model), is_plain=wishes.is_raw)
+    if wishes.is_raw or wishes.is_dry_run:
+        option, reason = ("--raw", "it answers conversations alone") if wishes.is_raw else (
+            "--dry-run", "the prompt is written there, by the model's own template"
+        )  # fmt: skip
+        raise BadUsage(f"{option} is not for servers", cause=reason, hint=f"oss run {option} --server local")
+    return wiring.choose_served(server, settings, command_line.model, tell_person)

@@ -71,6 +71,13 @@ from oss_cli.wiring.machine import (
     too_large,
     weights_bytes,
 )
+from oss_cli.wiring.servers import (
+    ServerChoice,
+    ServerModels,
+    choose_served,
+    chosen_server,
+    list_served,
+)
 from oss_cli.wiring.settings import (
     config_file,
     fetch_hint,
@@ -94,12 +101,16 @@ __all__ = [
     "OpenModels",
     "RemoteModel",
     "Resumed",
+    "ServerChoice",
+    "ServerModels",
     "aliases_that_lead",
     "answer_form_of",
     "check_answer",
     "check_readable",
     "choose_format",
     "choose_model",
+    "choose_served",
+    "chosen_server",
     "config_file",
     "describe_fit",
     "describe_installed_fit",
@@ -121,6 +132,7 @@ __all__ = [
     "known_fits",
     "known_machine",
     "leave_no_trace",
+    "list_served",
     "last_uses",
     "load_settings",
     "look_at_repository",

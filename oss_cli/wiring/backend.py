@@ -7,9 +7,11 @@ from oss_cli.errors import EngineFailed
 from oss_cli.settings import Settings
 from oss_cli.wiring.choice import ModelChoice, explain_bad_file, model_identity, note_use, sha256_of, shape_of
 from oss_cli.wiring.machine import known_speeds, note_gpus, probe, too_large, weights_bytes
+from oss_cli.wiring.servers import ServerChoice, open_elsewhere
 from oss_cli.wiring.settings import open_catalogue
 
 if TYPE_CHECKING:
+    from oss_cli.backends.base import Backend
     from oss_cli.backends.local import LocalBackend
     from oss_cli.catalogue import CatalogueEntry
     from oss_cli.conversation.messages import Message
@@ -27,15 +29,15 @@ _HARMONY_ARCHITECTURE = "gpt-oss"
 
 
 def open_backend(
-    choice: ModelChoice,
+    choice: ModelChoice | ServerChoice,
     settings: Settings,
     *,
     is_one_shot: bool,
     sequences: int = 1,
     on_progress: Callable[[float], None] | None = None,
     log: Callable[[str], None] | None = None,
-) -> "LocalBackend":
-    """A model in memory, ready to answer. Blocks while it loads; close it.
+) -> "Backend":
+    """A model in memory or on a server, ready to answer. Blocks while it loads; close it.
 
     sequences: how many replies can be made at the same time.
     on_progress: gets the share loaded, 0 to 1, on another thread. log: gets llama.cpp's own log.
@@ -45,7 +47,10 @@ def open_backend(
         EngineFailed: llama.cpp refused it.
         ModelTooLarge: the memory is too small for it, and the user has not decided where it is to go.
         ContextTooLong: the context asked for is larger than the model's.
+        ServerFailed: the server cannot be reached.
     """
+    if isinstance(choice, ServerChoice):
+        return open_elsewhere(choice, settings, is_batch=not is_one_shot)
     engine = _open_engine(choice, settings, (is_one_shot, sequences), on_progress, log)
     return _backend_on(engine, choice)
 
@@ -164,8 +169,14 @@ def _plan_load(
     return found.plan, found.sentence
 
 
-def suggest_parallel(choice: ModelChoice, settings: Settings) -> int:
-    """How many replies are worth being made at the same time here, by memory and cores. Loads llama.cpp."""
+_SERVER_PARALLEL = 8
+"""Servers batch by themselves; more is for those who know theirs."""
+
+
+def suggest_parallel(choice: ModelChoice | ServerChoice, settings: Settings) -> int:
+    """How many replies are worth being made at the same time, by memory and cores here. Loads llama.cpp for that."""
+    if isinstance(choice, ServerChoice):
+        return _SERVER_PARALLEL
     from oss_cli.machine.sequences import choose_sequences
 
     return choose_sequences(shape_of(choice), probe(), _wishes(choice, settings, is_one_shot=False, sequences=1))

@@ -40,7 +40,7 @@ class Resumed:
         if not replies:
             return settings
         last = replies[-1]
-        if command_line.model is None and last.model and _is_here(last.model):
+        if command_line.model is None and last.model and (settings.server or _is_here(last.model)):
             settings = replace(settings, model=last.model)
         if command_line.effort is None and last.effort is not None:
             settings = replace(settings, effort=last.effort)

@@ -87,18 +87,18 @@ def test_a_fresh_file_explains_itself_and_is_its_owners_alone(file: Path) -> Non
 def test_comments_order_and_what_we_do_not_know_stay(file: Path) -> None:
     file.parent.mkdir()
     file.write_text(
-        "# mine\nfuture = 1 # later\n\nctx = 4096   # enough\nstop = [\n  'x', # one\n]\n\n[servers]\na = 'b'\n"
+        "# mine\nfuture = 1 # later\n\nctx = 4096   # enough\nstop = [\n  'x', # one\n]\n\n[hosts]\na = 'b'\n"
     )
     assert run_oss("config", "set", "ctx", "8192").status == 0
     assert run_oss("config", "set", "effort", "low").status == 0
     assert file.read_text() == (
         "# mine\nfuture = 1 # later\n\nctx = 8192   # enough\nstop = [\n  'x', # one\n]\neffort = \"low\"\n"
-        "\n[servers]\na = 'b'\n"
+        "\n[hosts]\na = 'b'\n"
     )
     result = run_oss("config", "show")
     assert result.stderr == (
         "warning: config.toml: there is no setting called 'future'\n"
-        "warning: config.toml: there is no setting called 'servers'\n"
+        "warning: config.toml: there is no setting called 'hosts'\n"
     )
     assert run_oss("config", "unset", "future").status == 0
     assert "future" not in file.read_text()
@@ -225,12 +225,12 @@ def test_edit_opens_an_editor_and_checks_what_it_left(file: Path, tmp_path: Path
 
 def test_a_person_is_told_of_a_mistyped_name_and_the_command_goes_on(file: Path) -> None:
     file.parent.mkdir()
-    file.write_text("modle = 'x'\n[servers]\na = 'b'\n")
+    file.write_text("modle = 'x'\n[hosts]\na = 'b'\n")
     with open_terminal("alias") as terminal:
         assert terminal.wait() == 0
         assert terminal.text == (
             "warning: config.toml: there is no setting called 'modle'; did you mean model?\n"
-            "warning: config.toml: there is no setting called 'servers'\n"
+            "warning: config.toml: there is no setting called 'hosts'\n"
         )
     piped = run_oss("alias")
     assert (piped.stdout, piped.stderr, piped.status) == ("", "", 0)

@@ -33,6 +33,7 @@ mlock = true
 batch = 256
 repack = false
 offline = true
+server = "gpu"
 hub_cache = "/big/cache"
 models_folder = "/big/models"
 private = true
@@ -65,6 +66,7 @@ ALL = Settings(
     batch=256,
     repack=False,
     offline=True,
+    server="gpu",
     hub_cache=Path("/big/cache"),
     models_folder=Path("/big/models"),
     private=True,
@@ -87,7 +89,7 @@ ALL = Settings(
 )
 NAMES = (
     "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, batch, "
-    "repack, offline, hub_cache, models_folder, private, overflow, reasoning_budget, reasoning, editing_mode, "
+    "repack, offline, server, hub_cache, models_folder, private, overflow, reasoning_budget, reasoning, editing_mode, "
     "markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
 )
 
@@ -120,7 +122,7 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
-        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "true",
+        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "true", "gpu",
         "/big/cache", "/big/models", "1", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",

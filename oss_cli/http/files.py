@@ -22,13 +22,25 @@ _RATE_LIMIT = re.compile(r"\bt=(\d+)")  # RateLimit: "resolvers";r=0;t=5 (IETF d
 class HttpTrouble(Exception):
     """Something that may be better in a moment."""
 
-    def __init__(self, reason: str, *, status: int | None = None, wait_s: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        wait_s: float | None = None,
+        is_tls: bool = False,
+        is_silence: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         """For people: "HTTP 503", "the connection was refused"."""
         self.status = status
         self.wait_s = wait_s
         """How long the server asks to be left alone; None if it does not say."""
+        self.is_tls = is_tls
+        """Whether it is the certificate or the encryption; told of services alone."""
+        self.is_silence = is_silence
+        """Whether a connection was there and nothing came; told of services alone."""
 
 
 @dataclass(frozen=True, slots=True)
