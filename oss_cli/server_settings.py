@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from oss_cli.errors import BadSettings, BadUsage, UnknownServer, quoted
@@ -132,7 +133,7 @@ def read_servers(table: object, source: object) -> dict[str, ServerSettings]:
     """
     servers = {}
     for name, fields in _tables(table, source).items():
-        values = {}
+        values: dict[str, Any] = {}
         for field, value in fields.items():
             if field not in SERVER_RULES:
                 continue

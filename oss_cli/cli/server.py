@@ -1,14 +1,11 @@
 """`oss models`: what a server elsewhere has. And how its waits are told."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from oss_cli.cli.options import OfflineOption, ServerOption, settings_from
 from oss_cli.errors import BadUsage
-
-if TYPE_CHECKING:
-    from oss_cli.wiring.servers import ServedModel
 
 
 def models(
@@ -30,7 +27,10 @@ def models(
     if as_json:
         import json
 
-        out.write(json.dumps([_value(one) for one in served], ensure_ascii=False, sort_keys=True, indent=1) + "\n")
+        values = [
+            {"name": one.name, "context_tokens": one.context_tokens or None, "server": str(one.kind)} for one in served
+        ]
+        out.write(json.dumps(values, ensure_ascii=False, sort_keys=True, indent=1) + "\n")
         return
     if not served:
         tell_person(f"{chosen.called} does not list its models: name one with -m")
@@ -44,7 +44,3 @@ def tell_person(text: str) -> None:
     from oss_cli.terminal.reply import show_notice
 
     show_notice(open_console(needs_err=False), text)
-
-
-def _value(model: "ServedModel") -> dict[str, object]:
-    return {"name": model.name, "context_tokens": model.context_tokens or None, "server": str(model.kind)}
