@@ -402,7 +402,7 @@ def test_a_connection_that_breaks_before_anything_came_is_tried_again_and_that_i
     with served(stream(CUT), stream(b"data: {", CUT), HELLO) as (backend, server):
         got = told(backend)
     assert [type(one) for one in got] == [Notice, Notice, TextDelta, TurnEnded]
-    assert got[0] == Notice(f"the server cannot be reached (the connection broke: {CUT_SHORT}): trying again")
+    assert got[0] == Notice(f"the server gave no reply (the connection broke: {CUT_SHORT}): trying again")
     assert len(server.bodies) == 3
 
 
@@ -553,6 +553,28 @@ def test_a_server_that_fails_is_told_in_its_words() -> None:
     error = failure(refusal(500, {"error": {"message": "out of memory"}}))
     assert isinstance(error, ServerFailed)
     assert parts(error) == ("gpu failed", "HTTP 500: out of memory", "see the server's own log")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (stream(), "the connection broke before the reply was complete"),
+        (stream(b"data: [1]\n\n"), "a piece of the stream is not JSON"),
+    ],
+)
+def test_a_stream_that_never_begins_is_no_server_that_is_away(answer: Scripted, reason: str) -> None:
+    error = failure(answer, answer, answer)
+    assert isinstance(error, ServerFailed)
+    assert parts(error) == ("gpu gave no reply", reason, "see the server's own log: it may say why")
+
+
+def test_markup_that_a_server_hands_through_is_told() -> None:
+    first, second, _ = reply_to(events(delta(content="<|channel|>analysis<|message|>Hm."), delta("stop")))
+    assert isinstance(first, Notice)
+    assert first.text.startswith(
+        "the server does not read gpt-oss's harmony format: its answers come with their markup"
+    )
+    assert second == TextDelta("<|channel|>analysis<|message|>Hm.")
 
 
 # ---- fields that a server does not know

@@ -1,14 +1,17 @@
 """Real servers of other projects, as children on the loopback."""
 
 import contextlib
+import importlib.util
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -28,13 +31,14 @@ def free_port() -> int:
 def serving(command: Sequence[str | Path], port: int, health: str) -> Iterator[str]:
     """A child that serves; its address, once it answers. health: the page that tells."""
     address = f"http://127.0.0.1:{port}"
-    child = subprocess.Popen([*command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        _wait(child, address + health)
-        yield address
-    finally:
-        child.terminate()
-        child.communicate(timeout=30)
+    with tempfile.TemporaryFile("w+") as log:  # a pipe that nobody reads would stop it
+        child = subprocess.Popen([*command], stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait(child, address + health, log)
+            yield address
+        finally:
+            child.terminate()
+            child.wait(30)
 
 
 def llama_server(model: Path, *arguments: str) -> contextlib.AbstractContextManager[str]:
@@ -58,6 +62,8 @@ def llama_server(model: Path, *arguments: str) -> contextlib.AbstractContextMana
 
 def llama_cpp_python_server(model: Path) -> contextlib.AbstractContextManager[str]:
     """llama-cpp-python's own server, which its extra brings."""
+    if importlib.util.find_spec("fastapi") is None:
+        pytest.fail(f"{sys.executable} -m pip install 'llama-cpp-python[server]'", pytrace=False)
     port = free_port()
     command: list[str | Path] = [
         sys.executable,
@@ -73,11 +79,12 @@ def llama_cpp_python_server(model: Path) -> contextlib.AbstractContextManager[st
     return serving([*command, "--n_ctx", "2048", "--n_threads", "1"], port, "/v1/models")
 
 
-def _wait(child: "subprocess.Popen[str]", page: str) -> None:
+def _wait(child: "subprocess.Popen[bytes]", page: str, log: IO[str]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         if child.poll() is not None:
-            pytest.fail(f"the server has ended:\n{child.communicate()[0]}", pytrace=False)
+            log.seek(0)
+            pytest.fail(f"the server has ended:\n{log.read()}", pytrace=False)
         with (
             contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
             urllib.request.urlopen(page, timeout=5),

@@ -21,13 +21,20 @@ from oss_cli.backends.remote.reply_reader import ReplyReader
 from oss_cli.backends.remote.request import DOUBLED, write_request
 from oss_cli.backends.remote.token_guess import TokenGuess
 from oss_cli.backends.remote.wire import error_in, parse
-from oss_cli.conversation.events import Event, Notice, TokensSampled, TurnEnded
+from oss_cli.conversation.events import Event, Notice, TextDelta, TokensSampled, TurnEnded
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import ReplyOptions, SamplingOptions
 from oss_cli.errors import EngineFailed, OssError, UnknownModel, quoted
 from oss_cli.http import HttpTrouble
 
 _BUDGET_NOTICE = "the server is not told of reasoning_budget: its reasoning has no limit but max_tokens"
+
+
+_MARKUP = "<|channel|>"
+_MARKUP_NOTICE = (
+    "the server does not read gpt-oss's harmony format: its answers come with their markup; "
+    "vLLM has --reasoning-parser openai_gptoss, SGLang --reasoning-parser gpt-oss"
+)
 
 
 class RemoteBackend:
@@ -138,7 +145,7 @@ class RemoteBackend:
 
     def _attempt(self, body: "dict[str, Any]", reader: ReplyReader) -> Generator[Event, None, None]:
         """One request, and the events of its reply."""
-        is_over = False
+        is_over = has_begun = False
         with closing(self._connection.stream(body)) as pieces:
             for text in pieces:
                 if is_done(text):
@@ -152,6 +159,9 @@ class RemoteBackend:
                     raise Refused(error)
                 events = reader.feed(piece)
                 if events:
+                    if not has_begun and isinstance(events[0], TextDelta) and events[0].text.startswith(_MARKUP):
+                        yield Notice(_MARKUP_NOTICE)
+                    has_begun = True
                     yield TokensSampled(())  # a turn's clock runs by it; which tokens they are nobody tells
                     yield from events
         if not (is_over or reader.finish):

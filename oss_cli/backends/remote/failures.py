@@ -37,7 +37,7 @@ def tell_wait(failure: HttpTrouble | Refused, wait_s: float) -> str:
     if isinstance(failure, Refused):
         what = f"the server is busy ({_said(failure.refusal)})"
     else:
-        what = f"the server cannot be reached ({failure.reason})"
+        what = f"the server {'cannot be reached' if _is_nobody(failure) else 'gave no reply'} ({failure.reason})"
     return f"{what}: trying again in {wait_s:.0f} s" if wait_s >= 1 else f"{what}: trying again"
 
 
@@ -91,11 +91,20 @@ def _is_route(refusal: Refusal) -> bool:
     return refusal.status == 400 and not any(word in said for word in ("not found", "does not exist", "invalid model"))
 
 
+def _is_nobody(trouble: HttpTrouble) -> bool:
+    """Whether there was no connection at all."""
+    return trouble.reason.startswith("no connection")
+
+
 def _unreachable(trouble: HttpTrouble, server: Server) -> OssError:
     if trouble.is_silence:
         cause = f"nothing has come for {server.silence_s:,.0f} s"
         return ServerUnreachable(
             f"{server.called} does not answer", cause=cause, hint="timeout_s in [servers.NAME] allows more"
+        )
+    if not trouble.is_tls and not _is_nobody(trouble):
+        return ServerFailed(
+            f"{server.called} gave no reply", cause=trouble.reason, hint="see the server's own log: it may say why"
         )
     if not trouble.is_tls:
         hint = f"start it, or mend the address, then: {_look(server)}"
