@@ -40,7 +40,7 @@ class Resumed:
         if not replies:
             return settings
         last = replies[-1]
-        if command_line.model is None and last.model and (settings.server or _is_here(last.model)):
+        if command_line.model is None and last.model and (_is_elsewhere(settings) or _is_here(last.model)):
             settings = replace(settings, model=last.model)
         if command_line.effort is None and last.effort is not None:
             settings = replace(settings, effort=last.effort)
@@ -156,6 +156,13 @@ class OpenModels:
     def close(self) -> None:
         """Unload the model. May be called twice."""
         self.current.close()
+
+
+def _is_elsewhere(settings: Settings) -> bool:
+    """Whether a server answers, which decides itself whether it has a model."""
+    from oss_cli.server_settings import LOCAL
+
+    return settings.server not in (None, LOCAL)
 
 
 def _is_here(name: str) -> bool:

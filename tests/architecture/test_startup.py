@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.chat_server import ChatServer, delta, events
+
 HEAVY = ("llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub", "prompt_toolkit", "numpy", "jinja2", "rich.markdown")
 
 
@@ -56,6 +58,15 @@ def test_a_run_on_harmony_loads_neither_numpy_nor_jinja2(tiny_gpt_oss: Path) -> 
         "markdown_it",
         "pygments",
     }
+
+
+def test_a_run_on_a_server_loads_no_engine_and_one_here_no_http(tiny_gpt_oss: Path) -> None:
+    with ChatServer(events(delta(content="Hi"), delta("stop"))) as server:
+        there = modules_after("run", "--server", server.url, "hi")
+    here = modules_after("run", "-m", str(tiny_gpt_oss), "-e", "low", "--temperature", "0", "Say the word banana.")
+    assert not there & {*HEAVY, "oss_cli.engine.base"}
+    assert "httpx2" in there
+    assert not here & {"httpx2", "oss_cli.backends.remote"}
 
 
 @pytest.mark.parametrize(

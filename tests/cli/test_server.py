@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.chat_server import CUT, ChatServer, Scripted, delta, events, refusal, stream
+from tests.fakes.chat_server import CUT, WAIT, ChatServer, Scripted, delta, events, refusal, stream
 from tests.harness import Result, open_terminal, run_oss
 
 USAGE = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}
@@ -153,6 +153,49 @@ def test_the_network_is_not_used_where_it_is_forbidden_but_this_computer_is_none
     )
     with ChatServer(hello()) as server:
         assert run_oss("--offline", "run", "--server", server.url, "hi").status == 0
+
+
+def test_no_proxy_sees_what_stays_on_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    with ChatServer(hello()) as server:
+        assert run_oss("run", "--server", server.url, "hi").stdout == "Hello!\n"
+
+
+def test_an_address_with_tls_where_there_is_none() -> None:
+    with ChatServer() as server:
+        url = server.url.replace("http:", "https:")
+        result = run_oss("run", "--server", url, "hi")
+        assert (result.stderr.splitlines()[0], result.status) == (f"error: {url}/v1 cannot be trusted", 8)
+        assert result.stderr.splitlines()[-1] == f"hint: if it speaks no TLS: --server {server.url}/v1"
+
+
+def test_ctrl_c_keeps_what_was_said_and_the_server_sees_it() -> None:
+    piece = f"data: {json.dumps(delta(content='Hel'))}\n\n".encode()
+    with ChatServer(stream(piece, WAIT)) as server:
+        with open_terminal("run", "--server", server.url, "hi") as terminal:
+            terminal.expect("Hel")
+            terminal.interrupt()
+            assert terminal.wait() == 130
+        assert server.hung_up.wait(10)
+
+
+def test_ctrl_c_in_a_chat_hangs_up_and_the_chat_goes_on() -> None:
+    piece = f"data: {json.dumps(delta(content='Hel'))}\n\n".encode()
+    with (
+        ChatServer(stream(piece, WAIT), hello("Two.")) as server,
+        open_terminal("chat", "--server", server.url) as terminal,
+    ):
+        terminal.expect("/help")
+        terminal.send("one\r")
+        terminal.expect("Hel")
+        terminal.interrupt()
+        assert server.hung_up.wait(10)
+        terminal.send("two\r")
+        terminal.expect("Two.")
+        terminal.send("/quit\r")
+        assert terminal.wait() == 0
+        assert [one["content"] for one in server.bodies[1]["messages"]] == ["one", "Hel", "two"]
 
 
 # ---- keys

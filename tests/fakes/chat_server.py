@@ -161,6 +161,9 @@ def _read_request(connection: socket.socket) -> Asked | None:
         if not piece:
             return None
         data += piece
+        if data.startswith(b"\x16"):  # the beginning of a TLS handshake
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            return None
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -44,7 +44,7 @@ def serving(command: Sequence[str | Path], port: int, health: str) -> Iterator[s
 def llama_server(model: Path, *arguments: str) -> contextlib.AbstractContextManager[str]:
     """llama.cpp's own server."""
     port = free_port()
-    command = [
+    command: list[str | Path] = [
         find_tool("llama-server"),
         "-m",
         model,

@@ -63,6 +63,7 @@ class RemoteBackend:
         self._guess = TokenGuess()
         self._refused_fields: set[str] = set()
         """Of the doubled ones: this server does not take them."""
+        self._has_told_budget = False
         self._closed = threading.Event()
         self._quiet_until = 0.0
         """When a busy server may be asked again, by whichever thread."""
@@ -84,7 +85,8 @@ class RemoteBackend:
         body = write_request(self.name, messages, options, self._kind)
         for field in self._refused_fields:
             body.pop(field, None)
-        if options.reasoning_budget is not None:
+        if options.reasoning_budget is not None and not self._has_told_budget:
+            self._has_told_budget = True
             yield Notice(_BUDGET_NOTICE)
         reader = self._reader(options)
         tried = 0

@@ -28,7 +28,8 @@ def next_wait(failure: HttpTrouble | Refused, tried: int, patience: Patience) ->
     if isinstance(failure, Refused):
         is_passing, asked_s = failure.refusal.status in _BUSY, failure.refusal.wait_s
     else:
-        is_passing, asked_s = not (failure.is_tls or failure.is_silence), None
+        may_come = not _is_nobody(failure) or tried <= patience.reconnects
+        is_passing, asked_s = may_come and not (failure.is_tls or failure.is_silence), None
     return patience.wait_s(tried, asked_s) if is_passing else None
 
 

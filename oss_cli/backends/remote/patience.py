@@ -12,6 +12,8 @@ class Patience:
     longest_wait_s: float
     """Whoever asks for a longer wait is not waited for."""
     first_wait_s: float = 0.5
+    reconnects: int = 1
+    """How often to try again where nobody answered at all."""
 
     def wait_s(self, tried: int, asked_s: float | None) -> float | None:
         """How long to wait after so many requests have failed; None: give up.
@@ -26,6 +28,6 @@ class Patience:
 
 
 PATIENCE = Patience(tries=4, longest_wait_s=30)
-"""For somebody who waits: 3.5 seconds in all, unless the server asks for more."""
-BATCH_PATIENCE = Patience(tries=12, longest_wait_s=60)
+"""For somebody who waits: 3.5 seconds in all, unless the server asks for more; half a second where nobody is."""
+BATCH_PATIENCE = Patience(tries=12, longest_wait_s=60, reconnects=11)
 """For a batch, which nobody watches: 7 minutes."""
