@@ -121,13 +121,12 @@ class ServiceClient:
         is_local: whether all requests stay on this computer: then no proxy may see them.
         transport: another way for requests to travel; the client's own from now on.
         """
+        # A connection that was kept might be closed by the other end just when it is used again.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+        if is_local and transport is None:
+            transport = httpx2.HTTPTransport(limits=limits)  # one that is given is used, whatever proxies there are
         self._client = httpx2.Client(
-            follow_redirects=False,
-            timeout=make_timeout(silence_s),
-            # A connection that was kept might be closed by the other end just when it is used again.
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
-            trust_env=not is_local,
-            transport=transport,
+            follow_redirects=False, timeout=make_timeout(silence_s), limits=limits, transport=transport
         )
         self._open: set[ServiceAnswer] = set()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.chat_server import CUT, WAIT, ChatServer, Scripted, delta, events, refusal, stream
+from tests.fakes.chat_server import CERTIFICATE, CUT, WAIT, ChatServer, Scripted, delta, events, refusal, stream
 from tests.harness import Result, open_terminal, run_oss
 
 USAGE = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}
@@ -168,6 +168,24 @@ def test_an_address_with_tls_where_there_is_none() -> None:
         result = run_oss("run", "--server", url, "hi")
         assert (result.stderr.splitlines()[0], result.status) == (f"error: {url}/v1 cannot be trusted", 8)
         assert result.stderr.splitlines()[-1] == f"hint: if it speaks no TLS: --server {server.url}/v1"
+
+
+def test_a_certificate_that_nobody_vouches_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSS_API_KEY", "sk-secret")
+    with ChatServer(hello(), has_tls=True) as server:
+        result = run_oss("run", "--server", server.url, "hi")
+        assert (result.stderr.splitlines()[0], result.status) == (f"error: {server.url}/v1 cannot be trusted", 8)
+        assert "self-signed certificate" in result.stderr.splitlines()[1]
+        assert result.stderr.splitlines()[2] == (
+            "hint: set SSL_CERT_FILE to a file that has the certificate of who signed it"
+        )
+        assert server.asked == []
+
+
+def test_a_certificate_that_is_given_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChatServer(hello(), has_tls=True) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        assert ended(run_oss("run", "--server", server.url, "hi")) == ("Hello!\n", "", 0)
 
 
 def test_ctrl_c_keeps_what_was_said_and_the_server_sees_it() -> None:

@@ -3,12 +3,16 @@
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+CERTIFICATE = Path(__file__).with_name("certificate.pem")
+"""Signed by itself, for 127.0.0.1, until 2126; its key is in the same file."""
 CUT = object()
 """Among the pieces of an answer: hang up here, without the end that was promised."""
 WAIT = object()
@@ -61,8 +65,11 @@ class Asked:
 class ChatServer:
     """Answers one request after the other as scripted; /v1/models always, the same. A context manager."""
 
-    def __init__(self, *answers: Scripted, models: object = None, path: str = "") -> None:
-        """models: what /v1/models says: a Scripted, or its JSON. path: of a Unix socket, not the loopback."""
+    def __init__(self, *answers: Scripted, models: object = None, path: str = "", has_tls: bool = False) -> None:
+        """models: what /v1/models says: a Scripted, or its JSON. path: of a Unix socket, not the loopback.
+
+        has_tls: speak TLS, with the certificate beside this file, which nobody has signed.
+        """
         self.answers = list(answers)
         self.models = models if models is not None else {"object": "list", "data": [{"id": "fake-model"}]}
         self.asked: list[Asked] = []
@@ -77,6 +84,9 @@ class ChatServer:
         else:
             self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.listen(64)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if has_tls else None
+        if self._tls is not None:
+            self._tls.load_cert_chain(CERTIFICATE)
         self._is_open = True
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -92,7 +102,7 @@ class ChatServer:
     @property
     def url(self) -> str:
         """Its address, as one would type it."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._socket.getsockname()[1]}"
 
     @property
     def bodies(self) -> list[Any]:
@@ -108,9 +118,11 @@ class ChatServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        with contextlib.ExitStack() as stack:
             try:
-                self._answer(connection)
+                if self._tls is not None:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                self._answer(stack.enter_context(connection))
             except OSError:
                 self.hung_up.set()
 
