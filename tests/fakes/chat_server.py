@@ -73,6 +73,8 @@ class ChatServer:
         self.answers = list(answers)
         self.models = models if models is not None else {"object": "list", "data": [{"id": "fake-model"}]}
         self.asked: list[Asked] = []
+        self.pages: dict[str, object] = {}
+        """What else it has, by path, as JSON."""
         self.hung_up = threading.Event()
         """Set when a client has gone away from an answer that waits."""
         self.most_at_once = 0
@@ -138,6 +140,8 @@ class ChatServer:
                 self.most_at_once = max(self.most_at_once, self._now)
             elif asked.path.endswith("/models"):
                 answer = self.models if isinstance(self.models, Scripted) else refusal(200, self.models)
+            elif asked.path in self.pages:
+                answer = refusal(200, self.pages[asked.path])
             else:
                 answer = refusal(404, {"error": "no such page"})
         try:

@@ -68,7 +68,7 @@ class ReplyReader:
         self._usage = table(piece.get("usage")) or self._usage
         self._timings = table(piece.get("timings")) or self._timings
         events: list[ReplyEvent] = []
-        for choice in items(piece.get("choices"))[:1]:
+        for choice in map(table, items(piece.get("choices"))[:1]):
             delta = table(choice.get("delta")) or table(choice.get("message"))
             events += self._read(delta)
             self.finish = text(choice.get("finish_reason")) or self.finish
