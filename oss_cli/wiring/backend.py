@@ -7,7 +7,7 @@ from oss_cli.errors import EngineFailed
 from oss_cli.settings import Settings
 from oss_cli.wiring.choice import ModelChoice, explain_bad_file, model_identity, note_use, sha256_of, shape_of
 from oss_cli.wiring.machine import known_speeds, note_gpus, probe, too_large, weights_bytes
-from oss_cli.wiring.servers import ServerChoice, open_elsewhere
+from oss_cli.wiring.servers import ServerChoice, open_remote
 from oss_cli.wiring.settings import open_catalogue
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def open_backend(
         ServerFailed: the server cannot be reached.
     """
     if isinstance(choice, ServerChoice):
-        return open_elsewhere(choice, settings, is_batch=not is_one_shot)
+        return open_remote(choice, settings, is_batch=not is_one_shot)
     engine = _open_engine(choice, settings, (is_one_shot, sequences), on_progress, log)
     return _backend_on(engine, choice)
 

@@ -98,7 +98,7 @@ def choose_served(server: ServerSettings, settings: Settings, asked: str | None,
     return ServerChoice(served.name, server, served, tuple(model.name for model in models) or (served.name,))
 
 
-def open_elsewhere(choice: ServerChoice, settings: Settings, *, is_batch: bool = False) -> "RemoteBackend":
+def open_remote(choice: ServerChoice, settings: Settings, *, is_batch: bool = False) -> "RemoteBackend":
     """A model of a server, ready to answer; `ctx` says how long its context is, should the server not. Close it.
 
     is_batch: whether nobody waits for each reply: then there is more patience with a busy server.
@@ -133,7 +133,7 @@ class ServerModels:
         self._settings = settings
         self._say = say
         self._choice = choice
-        self.current: Backend = open_elsewhere(choice, settings)
+        self.current: Backend = open_remote(choice, settings)
         """The one that answers."""
 
     def open(self, name: str) -> None:
@@ -144,7 +144,7 @@ class ServerModels:
             ServerFailed: it cannot be reached.
         """
         choice = choose_served(self._choice.server, self._settings, name, self._say)
-        before, self.current = self.current, open_elsewhere(choice, self._settings)
+        before, self.current = self.current, open_remote(choice, self._settings)
         self._choice = choice
         before.close()
 
