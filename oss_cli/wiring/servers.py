@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oss_cli.errors import BadSettings, BadUsage, UnknownModel, quoted
+from oss_cli.errors import BadSettings, BadUsage, UnknownModel
 from oss_cli.paths import find_paths
 from oss_cli.server_settings import LOCAL, TABLE, ServerSettings, find_server
 from oss_cli.settings import Settings
@@ -193,8 +193,8 @@ def _check_way(there: "Server", server: ServerSettings) -> None:
         f"take an https address or a tunnel; or: oss config set {TABLE}.{server.name or 'NAME'}.allow_plain_http true"
     )
     if not server.name:
-        again = f"{_KEY_VARIABLE}= oss models --server {quoted(server.url)}"
-        hint = f"take an https address or a tunnel, or send no key: {again}"
+        unset = f"Remove-Item Env:{_KEY_VARIABLE}" if os.name == "nt" else f"unset {_KEY_VARIABLE}"
+        hint = f"take an https address or a tunnel, or send no key: {unset}"
     raise BadSettings("the key would travel without encryption", cause=f"{there.url} is no https address", hint=hint)
 
 
@@ -208,10 +208,14 @@ def _key_of(server: ServerSettings) -> str:
     key = os.environ.get(variable, "").strip() if variable else ""
     if server.api_key_env and not key:
         cause = f"{TABLE}.{server.name}.api_key_env says that it holds the key"
-        raise BadSettings(f"{variable} is not set", cause=cause, hint=f"export {variable}=KEY")
+        raise BadSettings(f"{variable} is not set", cause=cause, hint=_set_command(variable))
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise BadSettings(f"{variable} holds no key", cause="a key has neither spaces nor letters beyond ASCII")
     return key
+
+
+def _set_command(variable: str) -> str:
+    return f'$Env:{variable} = "KEY"' if os.name == "nt" else f"export {variable}=KEY"
 
 
 def _look(connection: "Connection", say: Say) -> "tuple[ServedModel, ...]":

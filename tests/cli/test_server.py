@@ -250,7 +250,7 @@ def test_a_key_does_not_travel_for_all_to_read(monkeypatch: pytest.MonkeyPatch) 
     assert ended(run_oss("run", "--server", "http://192.0.2.1/v1", "hi")) == (
         "",
         "error: the key would travel without encryption\n  http://192.0.2.1/v1 is no https address\n"
-        "hint: take an https address or a tunnel, or send no key: OSS_API_KEY= oss models --server http://192.0.2.1/v1\n",
+        "hint: take an https address or a tunnel, or send no key: unset OSS_API_KEY\n",
         9,
     )
 
@@ -410,3 +410,48 @@ def test_a_request_that_a_server_refuses_does_not_stop_the_others(tmp_path: Path
         result = run_oss("batch", "--server", server.url, "--parallel", "1", requests(tmp_path, 5))
     codes = [(json.loads(line)["error"] or {}).get("code") for line in result.stdout.splitlines()]
     assert codes == ["invalid_request"] * 4 + [None]
+
+
+# ---- conversations
+
+
+def test_a_conversation_goes_on_there_and_here() -> None:
+    with ChatServer(hello("One."), hello("Two."), models=TWO) as server:
+        assert run_oss("run", "--server", server.url, "-m", "tiny", "--save", "first").stdout == "One.\n"
+        assert run_oss("run", "--server", server.url, "-c", "second").stdout == "Two.\n"  # with the model that it had
+        assert [body["model"] for body in server.bodies] == ["tiny", "tiny"]
+        assert [one["content"] for one in server.bodies[1]["messages"]] == ["first", "One.", "second"]
+    result = run_oss("run", "-c", "--temperature", "0", "--max-tokens", "5", "third")
+    assert (result.status, result.stderr) == (0, "")
+    shown = json.loads(run_oss("history", "show", "--json").stdout)
+    assert "tiny" in json.dumps(shown)
+
+
+def test_a_reasoning_model_that_ran_out_of_tokens_is_told_as_here() -> None:
+    usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}
+    with ChatServer(events(delta(reasoning="Hm."), delta("length"), usage)) as server:
+        assert ended(run_oss("run", "--server", server.url, "--max-tokens", "5", "hi")) == (
+            "",
+            "error: the reply was cut off before its answer began\n"
+            "  the limit was 5 tokens; all 5 tokens of the reply were reasoning\nhint: --max-tokens 512\n",
+            11,
+        )
+
+
+def test_a_chat_that_outgrows_the_context_drops_its_oldest_turns() -> None:
+    models = {"data": [{"id": "m", "max_model_len": 400}]}
+    usage = {"choices": [], "usage": {"prompt_tokens": 200, "completion_tokens": 4}}
+    replies = [events(delta(content=f"{number}."), delta("stop"), usage) for number in range(3)]
+    long = "word " * 120
+    with ChatServer(*replies, models=models) as server:
+        result = run_oss("chat", "--server", server.url, "--overflow", "drop", stdin=f"{long}\n{long}\n{long}\n")
+        assert (result.stdout, result.status) == ("0.\n1.\n2.\n", 0)
+        assert len(server.bodies[2]["messages"]) < 5
+
+
+def test_what_a_server_says_cannot_drive_the_terminal() -> None:
+    evil = refusal(400, {"error": {"message": "no \x1b]0;title\x07\x1b[31m"}})
+    with ChatServer(evil) as server, open_terminal("run", "--server", server.url, "hi") as terminal:
+        assert terminal.wait() == 8
+        assert b"\x1b]0;" not in terminal.raw
+        assert b"\x1b[31m" not in terminal.raw

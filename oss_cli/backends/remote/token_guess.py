@@ -1,7 +1,7 @@
 """About how many tokens a prompt takes, where the tokenizer is elsewhere. A guess, and it says so: no request is made.
 
-It begins with three bytes of UTF-8 a token, which is more tokens than English or code takes, and learns from what the
-server said that each prompt took.
+It begins with four bytes of UTF-8 a token, a little less than English takes, and learns from what the server said that
+each prompt took. Too few is the better error: the server itself refuses what does not fit, with its own numbers.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import ReplyOptions
 
-_BYTES_PER_TOKEN = 3.0
+_BYTES_PER_TOKEN = 4.0
 _MESSAGE_TOKENS = 5
 """The marks around a message: harmony has 4 or 5, others about as many."""
 _PREFACE_TOKENS = 70
