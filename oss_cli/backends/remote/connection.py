@@ -30,7 +30,10 @@ class Connection:
         """transport: another way for requests to travel than to the address: a Unix socket."""
         self.server = server
         is_local = transport is not None or server.is_loopback
-        self._client = ServiceClient(silence_s=server.silence_s, is_local=is_local, transport=transport)
+        has_tls = server.url.startswith("https:")
+        self._client = ServiceClient(
+            silence_s=server.silence_s, is_local=is_local, has_tls=has_tls, transport=transport
+        )
 
     def get(self, url: str) -> bytes:
         """The body at a whole address of this server.
