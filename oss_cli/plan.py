@@ -131,6 +131,10 @@ class LoadPlan:
     """Use the file's own pages where the device can; False: copy it into memory."""
     mlock: bool = False
     """Keep the weights from being swapped or dropped."""
+    guessed_tokens: int = 0
+    """Most tokens of a reply that are guessed and evaluated together with its next one; 0: none are."""
+    weighs_guesses: bool = True
+    """Guess only where it pays, by what was measured; False: wherever something can be guessed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,10 @@ class Ended:
     """From the start of the prompt's evaluation to the first sampled token."""
     decode_s: float
     """From the first sampled token to the last."""
+    drafted_tokens: int = 0
+    """Tokens that were guessed beforehand and evaluated together with others."""
+    accepted_tokens: int = 0
+    """How many of them were right."""
 
 
 EngineEvent = Prefilled | Sampled | Ended

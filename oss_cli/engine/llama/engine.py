@@ -17,6 +17,7 @@ from oss_cli.engine.llama.kept_states import KeptStates, StateKeeping
 from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
 from oss_cli.engine.llama.scheduler import Job, Scheduler
+from oss_cli.engine.llama.speculation import Habits
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.errors import BadUsage, ContextTooLong, EngineFailed, PromptTooLong
 from oss_cli.plan import LoadPlan
@@ -283,13 +284,14 @@ class LlamaEngine:
         """Make a context of that many tokens a sequence; what an earlier one held goes along."""
         plan = self._plan
         size = ContextSize(
-            tokens * plan.sequences, plan.sequences, outputs=plan.sequences, kv_type=plan.kv_type,
+            tokens * plan.sequences, plan.sequences, outputs=plan.sequences + plan.guessed_tokens, kv_type=plan.kv_type,
             batch_tokens=max(plan.batch_tokens, plan.micro_batch_tokens), micro_batch_tokens=plan.micro_batch_tokens,
         )  # fmt: skip
         context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:
+            habits = Habits(weighs=plan.weighs_guesses) if plan.guessed_tokens else None
             self._scheduler = Scheduler(
-                context, self._plan.sequences, limit_tokens=self._most_tokens, states=self._states
+                context, plan.sequences, limit_tokens=self._most_tokens, states=self._states, habits=habits
             )
         else:
             try:

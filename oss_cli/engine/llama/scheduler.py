@@ -8,6 +8,7 @@ engine's thread; knows nothing of messages.
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from oss_cli.engine.base import Chance, Decision, Ended, EndReason, EngineEvent, GenerationRequest, Prefilled, Sampled
@@ -18,6 +19,7 @@ from oss_cli.engine.llama.kept_states import KeptStates
 from oss_cli.engine.llama.sampling import SamplerChain
 from oss_cli.engine.llama.sequence import Sequence, common_length
 from oss_cli.engine.llama.sharing import WORTH_TOKENS, find_beginning
+from oss_cli.engine.llama.speculation import Habits, Speculation
 
 
 class Job:
@@ -41,6 +43,8 @@ class Job:
         """Samples by way of the request's filter, if it has one."""
         self.chances: Chances | None = None
         """Reads the chances of its tokens, if they are wanted."""
+        self.speculation: Speculation | None = None
+        """Guesses its next tokens, if the context has room for their logits."""
         self.reused_tokens = 0
         self.started = 0.0
         self.first_sampled = 0.0
@@ -52,14 +56,41 @@ class Job:
         return len(self.tokens) - len(self.request.prompt)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one job has in a batch."""
+
+    job: Job
+    count: int
+    """How many of its own tokens."""
+    index: int
+    """Of the last of them in the batch; guessed ones follow."""
+    guess: list[int]
+
+    @property
+    def is_next_token(self) -> bool:
+        """Whether it is the last token of a reply that goes on, and perhaps guesses, rather than a prompt."""
+        return self.count == 1 and self.job.sampled_tokens > 0
+
+
 class Scheduler:
     """All running jobs over the sequences of one context."""
 
     def __init__(
-        self, context: LlamaContext, sequences: int, *, limit_tokens: int, states: KeptStates | None = None
+        self,
+        context: LlamaContext,
+        sequences: int,
+        *,
+        limit_tokens: int,
+        states: KeptStates | None = None,
+        habits: Habits | None = None,
     ) -> None:
+        """states: where what was evaluated is kept. habits: how replies are guessed; the context then has outputs for
+        that. None: neither.
+        """
         self._context = context
         self._states = states
+        self._habits = habits
         self.limit_tokens = limit_tokens
         """Where a job ends in any case: what a sequence of this context, or of a larger one to come, can hold."""
         self._free = [Sequence(context, number) for number in range(sequences)]
@@ -114,6 +145,7 @@ class Scheduler:
 
     def step(self) -> None:
         """One batch: start what can start, evaluate, sample."""
+        started = time.perf_counter()
         self._drop_cancelled()
         for job in [one for one in self._running if len(one.tokens) > self._context.tokens]:
             self._end(job, EndReason.CONTEXT_FULL)  # a larger context was to come, and did not
@@ -123,13 +155,17 @@ class Scheduler:
             return
         status = self._context.evaluate()
         if status is not Evaluation.DONE:
-            self._recover(status, [job for job, _, _ in planned])
+            self._recover(status, [part.job for part in planned])
             return
-        for job, count, _ in planned:
-            sequence = _sequence_of(job)
-            sequence.tokens += job.tokens[len(sequence.tokens) : len(sequence.tokens) + count]
-        for job, _, index in planned:
-            self._advance(job, index)
+        for part in planned:
+            sequence = _sequence_of(part.job)
+            sequence.tokens += part.job.tokens[len(sequence.tokens) : len(sequence.tokens) + part.count]
+            sequence.tokens += part.guess
+        times = planned[0].job.speculation if len(planned) == 1 and planned[0].is_next_token else None
+        for part in planned:
+            self._advance(part)
+        if times is not None:
+            times.note_step(time.perf_counter() - started)
 
     def _start_waiting(self) -> None:
         for job in list(self._waiting):
@@ -183,11 +219,13 @@ class Scheduler:
             job.filtered = FilteredSampling(job.sampler, job.request.only, vocabulary_size=size)
         if job.request.chances is not None:
             job.chances = Chances(job.request.chances, vocabulary_size=size)
+        if self._habits is not None:
+            job.speculation = Speculation(self._habits)
         self._running.append(job)
         job.events.put(Prefilled(job.reused_tokens, len(prompt)))
 
-    def _fill_batch(self) -> list[tuple[Job, int, int]]:
-        """Put what the jobs lack into the batch: job, how many of its tokens, index of the last one.
+    def _fill_batch(self) -> list[_Part]:
+        """Put what the jobs lack into the batch, and guesses of what comes then.
 
         A micro-batch a step: so often can a prompt's progress be shown and an evaluation on a GPU be stopped.
         """
@@ -206,8 +244,25 @@ class Scheduler:
                 index = self._context.add(
                     job.tokens[position], position=position, sequence=sequence.number, wants_logits=wants_logits
                 )
-            planned.append((job, count, index))
+            guess = self._guess(job, room) if is_last and count == 1 else []
+            for position, token in enumerate(guess, start + count):
+                self._context.add(token, position=position, sequence=sequence.number, wants_logits=True)
+            planned.append(_Part(job, count, index, guess))
         return planned
+
+    def _guess(self, job: Job, room: int) -> list[int]:
+        """Tokens that may come next; none where several replies go on: then a step brings several tokens anyway.
+
+        room: how many the batch can still take.
+        """
+        if job.speculation is None or len(self._running) > 1 or not job.sampled_tokens:
+            return []
+        limit = job.request.sampling.max_tokens
+        left = room if limit is None else limit - job.sampled_tokens - 1
+        most = min(room, left, self._context.outputs - 1, self._context.tokens - len(job.tokens))
+        if most < 1 or not _sequence_of(job).can_come_back_after(1 + most):
+            return []
+        return job.speculation.guess(job.tokens, most)
 
     def _next_boundary(self, job: Job) -> int:
         """Up to where a job's tokens may be evaluated in one go: the place of a checkpoint, or the end."""
@@ -217,27 +272,23 @@ class Scheduler:
             points.add(job.request.stable_tokens)
         return min((point for point in points if point > len(sequence.tokens)), default=len(job.tokens))
 
-    def _advance(self, job: Job, index: int) -> None:
+    def _advance(self, part: _Part) -> None:
+        job = part.job
         sequence = _sequence_of(job)
         if len(sequence.tokens) <= len(job.request.prompt):
             is_point = len(sequence.tokens) in {job.request.stable_tokens, *job.share_points}
             if is_point and sequence.wants_checkpoints():
                 sequence.add_checkpoint()
             job.events.put(Prefilled(len(sequence.tokens), len(job.request.prompt)))
-        if len(sequence.tokens) == len(job.tokens):
-            self._extend(job, index)
+        if len(sequence.tokens) - len(part.guess) == len(job.tokens):
+            self._extend(part)
 
-    def _extend(self, job: Job, index: int) -> None:
-        """Add what comes next to a reply: the tokens that are forced, else one that is sampled and what it brings."""
+    def _extend(self, part: _Part) -> None:
+        """Add what comes next to a reply: forced tokens, else sampled ones and what they bring."""
+        job = part.job
         assert job.sampler is not None
         try:
-            reason = None
-            if not job.forced:
-                chosen = self._sample(job, index)
-                chance = None
-                if job.chances is not None and chosen is not None:
-                    chance = job.chances.read(self._context, index, chosen)
-                reason = self._add(job, chosen, chance) if chosen is not None else EndReason.NO_TOKEN
+            reason = self._sample_along(part)
             while job.forced and reason is None:
                 token = job.forced.popleft()
                 job.sampler.accept([token])  # a sampled one it knows already
@@ -249,6 +300,29 @@ class Scheduler:
             return
         if reason is not None:
             self._end(job, reason)
+
+    def _sample_along(self, part: _Part) -> EndReason | None:
+        """Sample a token, and another for each right guess; cut off the wrong ones. Why the reply ends, if it does."""
+        job, guess = part.job, part.guess
+        sequence = _sequence_of(job)
+        evaluated = len(sequence.tokens) - len(guess)
+        right, reason = 0, None
+        while not job.forced and reason is None:
+            chosen = self._sample(job, part.index + right)
+            if chosen is None:
+                reason = EndReason.NO_TOKEN
+                break
+            chances = job.chances
+            chance = chances.read(self._context, part.index + right, chosen) if chances is not None else None
+            reason = self._add(job, chosen, chance)
+            if right == len(guess) or chosen != guess[right]:
+                break
+            right += 1
+        if job.speculation is not None:
+            job.speculation.note_right(right)
+        if right < len(guess):
+            sequence.cut(evaluated + right)
+        return reason
 
     def _sample(self, job: Job, index: int) -> int | None:
         assert job.sampler is not None
@@ -311,6 +385,8 @@ class Scheduler:
             context_tokens=self._context.tokens,
             prefill_s=job.first_sampled - job.started if job.first_sampled else 0.0,
             decode_s=job.last_sampled - job.first_sampled,
+            drafted_tokens=job.speculation.drafted_tokens if job.speculation is not None else 0,
+            accepted_tokens=job.speculation.accepted_tokens if job.speculation is not None else 0,
         )
 
     def _release(self, job: Job) -> None:

@@ -93,6 +93,14 @@ class Sequence:
             return
         self.forget()
 
+    def can_come_back_after(self, count: int) -> bool:
+        """Whether so many more tokens could be evaluated and cut off again: none that is needed would be forgotten."""
+        window = self._context.model.window
+        if window == 0:
+            return True
+        first = self._context.first_position(self.number)
+        return 0 <= first <= max(0, len(self.tokens) - window - count)
+
     def move_to(self, context: LlamaContext) -> None:
         """Take what the cache holds along to another context of the same model; where that fails, begin anew."""
         state = self._context.save(self.number) if self.tokens else None

@@ -1,0 +1,179 @@
+"""Guessing what a reply copies from its prompt: tokens per second with guesses and without, in turn, on one file.
+
+    python -m tests.bench.speculation [GGUF] [--draft GGUF] [--tokens 160] [--rounds 5] [--threads 2] [--costs]
+
+Each task is a text with a beginning of the answer, which a model of any size goes on with: `rewrite` (the text once
+more with one name changed), `extract` (the addresses out of a table), `code` (a function mended) copy from it; `story`
+and `list` copy nothing. All is greedy. Replies with and without guesses take turns in one process, with two engines on
+the same file, so that a busy machine slows both. Ratios are of tokens per second, and of tokens per second of the
+processor's time, to which other programs add little. `same`: in how many rounds the tokens were the same. `--costs`
+measures llama.cpp alone: what a step of n tokens takes against one of a single token.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oss_cli.conversation.options import SamplingOptions
+from oss_cli.engine.base import GO_ON, Ended, GenerationRequest, Sampled
+from oss_cli.engine.llama.context import ContextSize, LlamaContext
+from oss_cli.engine.llama.engine import LlamaEngine, open_engine
+from oss_cli.engine.llama.model import load_model
+from oss_cli.engine.llama.speculation import MOST_GUESSED
+from oss_cli.plan import KvType, LoadPlan
+from tests.bench.decode import smollm2
+
+_TEXT = """The harbour master, Anna Lindqvist, keeps the old lighthouse in order. Every morning Anna climbs the hundred
+and twelve steps to the lamp, wipes the salt from the windows and writes the weather into a blue book. In winter, when
+the ice closes the bay, she stays for weeks without seeing another person. The fishermen say that Anna can tell from the
+colour of the sky whether the herring will come. Her brother Erik brings bread, lamp oil and letters once a month, and
+takes the blue book with him to the town, where a clerk copies each line into the great register of the coast."""
+_TABLE = """Name: Maria Olsen, street: Harbour Road 14, town: Bergen, telephone: 5551 2093, since 2011
+Name: Peter Brandt, street: Mill Lane 3, town: Lubeck, telephone: 4409 7781, since 2016
+Name: Lucia Moretti, street: Garden Street 27, town: Verona, telephone: 3317 6602, since 2009
+Name: Jonas Berg, street: Church Square 8, town: Uppsala, telephone: 8820 1145, since 2020
+Name: Helen Clarke, street: Station Road 112, town: Bristol, telephone: 7719 3350, since 2013"""
+_CODE = '''def average_length(words, ignored=()):
+    """The average length of the words that are not ignored."""
+    total = 0
+    count = 0
+    for word in words:
+        if word in ignored:
+            continue
+        total += len(word)
+        count += 1
+    return total / count
+
+
+def longest_words(words, count=10, ignored=()):
+    """The longest words that are not ignored, the longest first."""
+    kept = [word for word in words if word not in ignored]
+    return sorted(kept, key=len, reverse=True)[:count]
+'''
+TASKS = {
+    "rewrite": f"{_TEXT}\n\nThe same text with the name Anna changed to Clara:\n\nThe harbour master, Clara Lindqvist,",
+    "extract": f"{_TABLE}\n\nThe same lines without the telephone numbers:\n\n"
+    "Name: Maria Olsen, street: Harbour Road 14, town: Bergen, since 2011\nName: Peter",
+    "code": f"{_CODE}\n\n# The same, with the function average_length called mean_length:\n\ndef mean_length(words,",
+    "story": "Once upon a time there was a king who had three horses. One day",
+    "list": "Twenty things to take along on a long journey by train:\n1.",
+}
+
+
+@dataclass
+class Results:
+    """Of one task, the rounds in order."""
+
+    plain: list[float] = field(default_factory=list)
+    guessed: list[float] = field(default_factory=list)
+    processor_ratios: list[float] = field(default_factory=list)
+    same: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    tokens: int = 0
+
+
+def main() -> None:
+    arguments = _read_arguments()
+    if arguments.costs:
+        _print_costs(arguments.gguf, arguments.threads)
+    plain = _open(arguments, guessed_tokens=0)
+    guessing = _open(arguments, guessed_tokens=MOST_GUESSED)
+    print(f"{arguments.gguf.name}: {arguments.tokens} tokens, {arguments.rounds} rounds, {arguments.threads} threads")
+    for name, text in TASKS.items():
+        one = _measure(plain, guessing, text, arguments)
+        ratios = sorted(a / b for a, b in zip(one.guessed, one.plain, strict=True))
+        print(
+            f"  {name:8} {statistics.median(one.plain):7.1f} → {statistics.median(one.guessed):7.1f} tokens/s, "
+            f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
+            f"by processor time {statistics.median(one.processor_ratios):.2f}, "
+            f"guessed {one.drafted / one.tokens:.0%}, right {one.accepted / max(1, one.drafted):.0%} of them, "
+            f"same {one.same}/{arguments.rounds}",
+            flush=True,
+        )
+    plain.close()
+    guessing.close()
+
+
+def _open(arguments: argparse.Namespace, *, guessed_tokens: int) -> LlamaEngine:
+    plan = LoadPlan(
+        arguments.gguf, threads=arguments.threads, context_tokens=2048, guessed_tokens=guessed_tokens,
+        kv_type=KvType(arguments.kv_type),
+    )  # fmt: skip
+    return open_engine(plan)
+
+
+def _measure(plain: LlamaEngine, guessing: LlamaEngine, text: str, arguments: argparse.Namespace) -> Results:
+    results = Results()
+    for _ in range(arguments.rounds):
+        wanted, speed, processor_speed, _ended = _reply(plain, text, arguments.tokens)
+        results.plain.append(speed)
+        made, guessed_speed, guessed_processor_speed, ended = _reply(guessing, text, arguments.tokens)
+        results.guessed.append(guessed_speed)
+        results.processor_ratios.append(guessed_processor_speed / processor_speed)
+        results.same += wanted == made
+        results.drafted += ended.drafted_tokens
+        results.accepted += ended.accepted_tokens
+        results.tokens += len(made)
+    return results
+
+
+def _reply(engine: LlamaEngine, text: str, tokens: int) -> tuple[list[int], float, float, Ended]:
+    """The tokens, how many a second and a processor second after the first one, and how it ended."""
+    never_ends = dict.fromkeys(engine.tokens.end_tokens(), -1e9)
+    sampling = SamplingOptions(temperature=0.0, max_tokens=tokens, logit_bias=never_ends)
+    prompt = engine.tokens.tokenize(text, parse_special=False)
+    made: list[int] = []
+    ended, started = None, 0.0
+    for event in engine.generate(GenerationRequest(prompt, sampling, lambda _: GO_ON)):
+        if isinstance(event, Sampled):
+            started = started or time.process_time()
+            made.append(event.token)
+        elif isinstance(event, Ended):
+            ended = event
+    taken = time.process_time() - started
+    assert ended is not None
+    return made, (len(made) - 1) / ended.decode_s, (len(made) - 1) / taken, ended
+
+
+def _print_costs(path: Path, threads: int) -> None:
+    """A step of n tokens against one of a single token, in turn, after a prompt of 256 tokens."""
+    model = load_model(LoadPlan(path, threads=threads))
+    context = LlamaContext(model, ContextSize(1024, outputs=MOST_GUESSED + 1), threads=threads)
+    for position in range(256):
+        context.add(1000 + position, position=position, sequence=0, wants_logits=position == 255)
+    context.evaluate()
+    costs = []
+    for count in (2, 3, 4, 5, 6, 8, 9, 12, 16):
+        pairs = [(_step_s(context, 1), _step_s(context, count)) for _ in range(15)]
+        costs.append(f"{count}: {statistics.median(many / one for one, many in pairs):.2f}")
+    print(f"{path.name}: a step of n tokens against one of a single token, {threads} threads: {', '.join(costs)}")
+    context.close()
+    model.close()
+
+
+def _step_s(context: LlamaContext, count: int) -> float:
+    for place in range(count):
+        context.add(2000 + place, position=256 + place, sequence=0, wants_logits=True)
+    started = time.perf_counter()
+    context.evaluate()
+    taken = time.perf_counter() - started
+    context.remove(0, 256)
+    return taken
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.speculation", description=__doc__)
+    parser.add_argument("gguf", type=Path, nargs="?", default=smollm2())
+    parser.add_argument("--tokens", type=int, default=160)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--kv-type", default="f16")
+    parser.add_argument("--costs", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
