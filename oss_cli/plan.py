@@ -101,6 +101,14 @@ class KvType(StrEnum):
     """Half the memory, hardly any loss."""
 
 
+class Speculation(StrEnum):
+    """Whether tokens are guessed beforehand and evaluated together: the same replies, sooner."""
+
+    AUTO = "auto"
+    """Where it pays, by what was measured."""
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
     """How a model file is to be loaded."""
@@ -133,6 +141,8 @@ class LoadPlan:
     """Keep the weights from being swapped or dropped."""
     guessed_tokens: int = 0
     """Most tokens of a reply that are guessed and evaluated together with its next one; 0: none are."""
+    draft: "LoadPlan | None" = None
+    """How a smaller model that guesses is to be loaded as well; None: guesses come from the text alone."""
     weighs_guesses: bool = True
     """Guess only where it pays, by what was measured; False: wherever something can be guessed."""
 

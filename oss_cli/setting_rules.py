@@ -9,7 +9,7 @@ from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.option_text import OPTION_RULES
 from oss_cli.conversation.options import ReasoningEffort
 from oss_cli.paths import expand_folder
-from oss_cli.plan import KvType
+from oss_cli.plan import KvType, Speculation
 
 _MOST = 2**31 - 1
 """llama.cpp counts in 32 bits."""
@@ -93,6 +93,8 @@ SETTING_RULES: dict[str, SettingRule] = {
     "mlock": _switch("true: keep the model from being swapped out"),
     "batch": _whole(32, 4096, "tokens of a prompt that are computed together"),
     "repack": _switch("true: chats copy weights into a layout for faster prompts; false: never"),
+    "speculation": _choice(Speculation, "guess the next tokens where it pays: auto, or off"),
+    "draft": _text("a smaller model of the same family that guesses the next tokens"),
     "offline": _switch("true: never use the network"),
     "server": _text("the server that answers: a [servers.NAME], an address, or local"),
     "hub_cache": _folder("folder of what is pulled: the Hugging Face cache"),

@@ -20,7 +20,7 @@ from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage
 from oss_cli.own_text import read_own_text
 from oss_cli.paths import HUB_CACHE_VARIABLES, hub_cache_of
-from oss_cli.plan import KvType
+from oss_cli.plan import KvType, Speculation
 from oss_cli.server_settings import TABLE as SERVERS
 from oss_cli.server_settings import ServerSettings, unknown_fields
 from oss_cli.server_settings import read_servers as servers_of
@@ -55,6 +55,10 @@ class Settings:
     """Tokens of a prompt that are computed together; undecided: 512."""
     repack: bool | None = None
     """Whether chats and batches copy CPU weights into a layout for faster prompts; undecided: where it pays."""
+    speculation: Speculation | None = None
+    """Whether the next tokens of a reply are guessed; undecided: where it pays."""
+    draft: str | None = None
+    """Name or path of a smaller model that guesses them; undecided: they are looked up in the text."""
     offline: bool | None = None
     """Whether the network is forbidden; undecided: it is used where a command needs it."""
     server: str | None = None

@@ -31,6 +31,8 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging-face"))
     # llama.cpp's threads wait for each other by spinning: with one, tests do not crawl on a machine that is busy.
     monkeypatch.setenv("OSS_THREADS", "1")
+    # Whether guessing pays is measured as a reply is made: what it costs would be told differently each time.
+    monkeypatch.setenv("OSS_SPECULATION", "off")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     work = tmp_path / "work"

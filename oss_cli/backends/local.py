@@ -224,6 +224,8 @@ def _usage(ended: Ended, request: GenerationRequest, reply: GrowingReply, first_
         prefill_s=ended.prefill_s,
         decode_s=ended.decode_s,
         first_token_s=first_token_s,
+        drafted_tokens=ended.drafted_tokens,
+        accepted_tokens=ended.accepted_tokens,
     )
 
 

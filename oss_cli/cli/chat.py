@@ -14,6 +14,7 @@ from oss_cli.cli.options import (
     ContinueOption,
     ConversationOption,
     CpuMoeOption,
+    DraftOption,
     EffortOption,
     GpuLayersOption,
     KvTypeOption,
@@ -78,6 +79,7 @@ def chat(
     threads: ThreadsOption = None,
     no_mmap: NoMmapOption = False,
     mlock: MlockOption = False,
+    draft: DraftOption = None,
     seed: SeedOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -96,7 +98,8 @@ def chat(
         option, stop, model=name or model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
-        private=private, reasoning=reasoning, reasoning_budget=reasoning_budget, overflow=overflow, server=server,
+        draft=draft, private=private, reasoning=reasoning, reasoning_budget=reasoning_budget, overflow=overflow,
+        server=server,
         markdown="false" if no_markdown else None,
     )  # fmt: skip
     resumed = wiring.resume(conversation, is_last=goes_on)

@@ -43,7 +43,7 @@ PairsOption = Annotated[
         "-o",
         metavar="NAME=VALUE",
         help="A sampling option, repeatable: temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, "
-        "logit_bias.",
+        "logit_bias; and speculation=off.",
     ),
 ]
 MaxTokensOption = Annotated[
@@ -68,6 +68,15 @@ ThreadsOption = Annotated[
 ]
 NoMmapOption = Annotated[
     bool, typer.Option("--no-mmap", help="Copy the model into memory instead of mapping its file.")
+]
+DraftOption = Annotated[
+    str | None,
+    typer.Option(
+        "--draft",
+        metavar="NAME|PATH",
+        help="A smaller model of the same family that guesses the next tokens.",
+        autocompletion=complete_model,
+    ),
 ]
 MlockOption = Annotated[bool, typer.Option("--mlock", help="Keep the model from being swapped out.")]
 SeedOption = Annotated[
@@ -151,6 +160,10 @@ def settings_from(pairs: list[str] | None, stops: list[str] | None = None, **opt
     """
     sampling = SamplingOptions()
     for pair in pairs or ():
+        name, separator, value = pair.partition("=")
+        if separator and name.strip().lower() == "speculation":  # a setting of the load, but asked for like an option
+            options = {"speculation": value, **options}
+            continue
         sampling = set_option_pair(sampling, pair)
     for stop in stops or ():
         sampling = set_option(sampling, "stop", stop)

@@ -10,6 +10,7 @@ from oss_cli.cli.options import (
     ContinueOption,
     ConversationOption,
     CpuMoeOption,
+    DraftOption,
     EffortOption,
     GpuLayersOption,
     GrammarOption,
@@ -98,6 +99,7 @@ def run(
     threads: ThreadsOption = None,
     no_mmap: NoMmapOption = False,
     mlock: MlockOption = False,
+    draft: DraftOption = None,
     seed: SeedOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -132,7 +134,7 @@ def run(
         option, stop, model=model, system=system, effort=effort, max_tokens=max_tokens, ctx=ctx, seed=seed,
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repeat_penalty=repeat_penalty,
         gpu_layers=gpu_layers, cpu_moe=cpu_moe, kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
-        reasoning_budget=reasoning_budget, overflow=overflow, cache=cache, server=server,
+        draft=draft, reasoning_budget=reasoning_budget, overflow=overflow, cache=cache, server=server,
     )  # fmt: skip
     wishes = Wishes(
         extract=extract or bool(extract_lang), extract_lang=extract_lang, is_raw=raw,

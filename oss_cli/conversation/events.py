@@ -36,6 +36,10 @@ class Usage:
     decode_s: float = 0.0
     first_token_s: float = 0.0
     """From the request to the first sampled token."""
+    drafted_tokens: int = 0
+    """Tokens that were guessed beforehand and evaluated together with others."""
+    accepted_tokens: int = 0
+    """How many of `drafted_tokens` were right."""
 
     @property
     def tokens_per_second(self) -> float:

@@ -66,6 +66,7 @@ def usage_to_counts(usage: Usage) -> dict[str, object]:
     """The tokens of a reply."""
     return {name: getattr(usage, name) for name in (
         "prompt_tokens", "reused_tokens", "reply_tokens", "reasoning_tokens", "context_tokens",
+        "drafted_tokens", "accepted_tokens",
     )}  # fmt: skip
 
 

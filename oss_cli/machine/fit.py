@@ -55,6 +55,7 @@ class Wishes:
     mmap: bool = True
     mlock: bool = False
     sequences: int = 1
+    guessed_tokens: int = 0
     is_one_shot: bool = False
     """One reply and the process ends: what only pays over many replies is left out."""
     repack: bool | None = None
@@ -266,6 +267,7 @@ class _Room:
             path=wished.path,
             threads=1,
             sequences=wished.sequences,
+            guessed_tokens=wished.guessed_tokens,
             kv_type=wished.kv_type or KvType.F16,
             mmap=wished.mmap,
             mlock=wished.mlock,

@@ -60,7 +60,8 @@ def estimate_compute_bytes(shape: ModelShape, plan: LoadPlan, context_tokens: in
     cells = _padded(context_tokens * plan.sequences)
     if shape.window_tokens and shape.window_layers:
         cells += min(cells, _padded(shape.window_tokens * plan.sequences + tokens))
-    logits = plan.sequences * (4 * shape.vocabulary_tokens + 8 * shape.hidden_size)
+    outputs = min(plan.sequences + plan.guessed_tokens, tokens)
+    logits = outputs * (4 * shape.vocabulary_tokens + 8 * shape.hidden_size)
     return max(tokens * (cells * _MASK_BYTES + _work_bytes(shape)), logits)
 
 

@@ -365,6 +365,8 @@ def _together(earlier: Usage, later: Usage) -> Usage:
         reused_tokens=earlier.reused_tokens,
         reply_tokens=earlier.reply_tokens + later.reply_tokens,
         reasoning_tokens=earlier.reasoning_tokens + later.reasoning_tokens,
+        drafted_tokens=earlier.drafted_tokens + later.drafted_tokens,
+        accepted_tokens=earlier.accepted_tokens + later.accepted_tokens,
         decode_s=earlier.decode_s + later.decode_s,
         first_token_s=earlier.first_token_s,
     )

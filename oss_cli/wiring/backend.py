@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from oss_cli.errors import EngineFailed
 from oss_cli.settings import Settings
 from oss_cli.wiring.choice import ModelChoice, explain_bad_file, model_identity, note_use, sha256_of, shape_of
+from oss_cli.wiring.drafting import guessed_tokens, plan_draft
 from oss_cli.wiring.machine import known_speeds, note_gpus, probe, too_large, weights_bytes
 from oss_cli.wiring.servers import ServerChoice, open_remote
 from oss_cli.wiring.settings import open_catalogue
@@ -141,6 +142,7 @@ def _plan_load(
 
     machine = probe()
     note_gpus(machine)
+    draft, machine = plan_draft(settings, machine, sequences=sequences, is_one_shot=is_one_shot)
     wishes = _wishes(choice, settings, is_one_shot=is_one_shot, sequences=sequences)
     if shape is None:
         weights = weights_bytes(choice.path)
@@ -158,6 +160,8 @@ def _plan_load(
             sequences=sequences,
             repack=plan.repack if wishes.repack is None else wishes.repack,
             micro_batch_tokens=settings.batch or plan.micro_batch_tokens,
+            guessed_tokens=wishes.guessed_tokens,
+            draft=draft,
         )
         return plan, ""
     if settings.ctx is not None and settings.ctx > shape.trained_context_tokens:
@@ -166,7 +170,7 @@ def _plan_load(
     is_forced = settings.gpu_layers is not None or settings.cpu_moe is not None
     if found.verdict is Verdict.TOO_LARGE and not is_forced:
         raise too_large(choice.name, shape, found, machine)
-    return found.plan, found.sentence
+    return replace(found.plan, draft=draft), found.sentence
 
 
 _SERVER_PARALLEL = 8
@@ -196,6 +200,7 @@ def _wishes(choice: ModelChoice, settings: Settings, *, is_one_shot: bool, seque
         mmap=not settings.no_mmap,
         mlock=bool(settings.mlock),
         sequences=sequences,
+        guessed_tokens=guessed_tokens(settings, sequences=sequences),
         is_one_shot=is_one_shot,
         repack=None if settings.repack is None else settings.repack and not is_one_shot,
         micro_batch_tokens=settings.batch,

@@ -381,8 +381,9 @@ def test_json_is_one_object_with_the_same_keys_sorted(tiny: list[str], tiny_gpt_
         "seed": 5,
         "stop_reason": "end",
         "usage": {
-            "context_tokens": 4096, "prompt_tokens": value["usage"]["prompt_tokens"], "reasoning_tokens": 25,
-            "reply_tokens": 39, "reused_tokens": 0,
+            "accepted_tokens": 0, "context_tokens": 4096, "drafted_tokens": 0,
+            "prompt_tokens": value["usage"]["prompt_tokens"], "reasoning_tokens": 25, "reply_tokens": 39,
+            "reused_tokens": 0,
         },
         "valid": None,
     }  # fmt: skip

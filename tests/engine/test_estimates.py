@@ -33,6 +33,7 @@ PLANS = {
     "32k q8_0": LoadPlan(Path(), 2, context_tokens=32_768, kv_type=KvType.Q8_0),
     "32k micro-batches of 128": LoadPlan(Path(), 2, context_tokens=32_768, micro_batch_tokens=128),
     "32k micro-batches of 2048": LoadPlan(Path(), 2, context_tokens=32_768, micro_batch_tokens=2048),
+    "4k, guessed": LoadPlan(Path(), 2, context_tokens=4096, guessed_tokens=16),
     "4 × 8k": LoadPlan(Path(), 2, context_tokens=8192, sequences=4),
 }
 
@@ -64,7 +65,7 @@ def would_allocate(path: Path, plan: LoadPlan) -> Allocation:
     context.n_ctx = (plan.context_tokens or 0) * plan.sequences
     context.n_batch, context.n_ubatch = plan.batch_tokens, plan.micro_batch_tokens
     context.n_seq_max, context.kv_unified = plan.sequences, plan.sequences > 1
-    context.n_outputs_max = plan.sequences
+    context.n_outputs_max = plan.sequences + plan.guessed_tokens
     context.swa_full = False
     context.type_k = context.type_v = {KvType.F16: 1, KvType.Q8_0: 8}[plan.kv_type]
     made = C.llama_init_from_model(pointer, context)

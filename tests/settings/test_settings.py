@@ -8,7 +8,7 @@ import pytest
 from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.errors import BadSettings, BadUsage, ExitCode
-from oss_cli.plan import KvType
+from oss_cli.plan import KvType, Speculation
 from oss_cli.settings import (
     SETTING_NAMES,
     Settings,
@@ -32,6 +32,8 @@ no_mmap = true
 mlock = true
 batch = 256
 repack = false
+speculation = "off"
+draft = "small"
 offline = true
 server = "gpu"
 hub_cache = "/big/cache"
@@ -65,6 +67,8 @@ ALL = Settings(
     mlock=True,
     batch=256,
     repack=False,
+    speculation=Speculation.OFF,
+    draft="small",
     offline=True,
     server="gpu",
     hub_cache=Path("/big/cache"),
@@ -89,8 +93,9 @@ ALL = Settings(
 )
 NAMES = (
     "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, batch, "
-    "repack, offline, server, hub_cache, models_folder, private, overflow, reasoning_budget, reasoning, editing_mode, "
-    "markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, logit_bias"
+    "repack, speculation, draft, offline, server, hub_cache, models_folder, private, overflow, reasoning_budget, "
+    "reasoning, editing_mode, markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, "
+    "logit_bias"
 )
 
 
@@ -122,7 +127,8 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
-        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "true", "gpu",
+        "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "off", "small",
+        "true", "gpu",
         "/big/cache", "/big/models", "1", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",
@@ -136,6 +142,7 @@ def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
 def test_the_process_environment_is_the_one_that_counts(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OSS_CTX", "512")
     monkeypatch.delenv("OSS_THREADS")
+    monkeypatch.delenv("OSS_SPECULATION")
     monkeypatch.delenv("HF_HOME")
     assert load_settings(Settings(), config) == Settings(ctx=512)
 

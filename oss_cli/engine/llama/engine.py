@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
+from oss_cli.engine.llama.draft_model import DraftModel, load_draft_model
 from oss_cli.engine.llama.kept_states import KeptStates, StateKeeping
 from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
@@ -42,6 +43,7 @@ class LlamaEngine:
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._model: LlamaModel | None = None
         self._context: LlamaContext | None = None
+        self._drafter: DraftModel | None = None
         self._scheduler: Scheduler | None = None
         self._may_grow = plan.context_tokens is None
         self._load_cancelled = False
@@ -137,8 +139,7 @@ class LlamaEngine:
         if self._thread is None:
             return
         self._closing = True
-        if self._context is not None:
-            self._context.abort()
+        self._abort()
         self._inbox.put(None)
         while self._thread.is_alive():
             self._thread.join(_POLL_S)
@@ -175,8 +176,14 @@ class LlamaEngine:
     def _stop(self, job: Job) -> None:
         """End a job at the next step. The step that runs is given up only if no other job loses by that."""
         job.cancelled = True
-        if self._context is not None and (self._scheduler is None or not self._scheduler.runs_several):
+        if self._scheduler is None or not self._scheduler.runs_several:
+            self._abort()
+
+    def _abort(self) -> None:
+        if self._context is not None:
             self._context.abort()
+        if self._drafter is not None:
+            self._drafter.abort()
 
     def _next(self, job: Job) -> EngineEvent | BaseException:
         signal = job.request.cancelled
@@ -225,6 +232,12 @@ class LlamaEngine:
         if plan.context_tokens is not None and plan.context_tokens > trained:
             self._model.close()
             raise ContextTooLong(context_tokens=plan.context_tokens, trained_tokens=trained)
+        if plan.draft is not None and plan.guessed_tokens:
+            try:
+                self._drafter = load_draft_model(plan.draft, self._model)
+            except BaseException:
+                self._model.close()
+                raise
 
     def _serve(self) -> bool:
         """Take what has come in and do one step; False: the engine is to close."""
@@ -271,6 +284,8 @@ class LlamaEngine:
         self._scheduler.step()
         if not self._closing:
             self._context.resume()
+            if self._drafter is not None:
+                self._drafter.resume()
 
     def _scheduler_for(self, job: Job) -> Scheduler:
         """The scheduler, with a context that is large enough for this job."""
@@ -289,7 +304,7 @@ class LlamaEngine:
         )  # fmt: skip
         context = LlamaContext(self.model, size, threads=plan.threads)
         if self._scheduler is None:
-            habits = Habits(weighs=plan.weighs_guesses) if plan.guessed_tokens else None
+            habits = Habits(self._drafter, weighs=plan.weighs_guesses) if plan.guessed_tokens else None
             self._scheduler = Scheduler(
                 context, plan.sequences, limit_tokens=self._most_tokens, states=self._states, habits=habits
             )
@@ -302,6 +317,8 @@ class LlamaEngine:
         if self._context is not None:
             self._context.close()
         self._context = context
+        if self._drafter is not None:
+            self._drafter.resize(tokens)
 
     def _needed_tokens(self, job: Job) -> int:
         if self._plan.context_tokens is not None:
@@ -316,6 +333,8 @@ class LlamaEngine:
     def _free(self) -> None:
         if self._context is not None:
             self._context.close()
+        if self._drafter is not None:
+            self._drafter.close()
         if self._model is not None:
             self._model.close()
 

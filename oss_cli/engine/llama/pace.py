@@ -4,11 +4,12 @@ A step that evaluates n tokens takes longer than one of a single token: hardly s
 them on two cores. It brings one token more than there were right guesses. Both are measured from the steps themselves.
 """
 
+from collections import deque
+
 _HOPED_SLOPE = 0.3
 """What each further token of a step is taken to cost, in steps of one token, before it is measured."""
 _LEAST_GAIN = 1.05
 """Less than this promises nothing: figures are noisy."""
-_COST_WEIGHT = 0.2  # of the newest measurement
 _MEMORY = 0.9
 """What is left of what was known of guesses, after another one: about the last ten count."""
 _NEXT_TO_NOTHING = 0.01
@@ -33,30 +34,45 @@ class Chance:
         self._wrong = self._wrong * _MEMORY + (right < guessed)
 
 
+class Usual:
+    """What is usual of a few measurements, the lower middle one of the last: some are held up by other programs."""
+
+    def __init__(self, *first: float) -> None:
+        self._last = deque(first, maxlen=5)
+
+    @property
+    def value(self) -> float:
+        """0: nothing was measured."""
+        return sorted(self._last)[(len(self._last) - 1) // 2] if self._last else 0.0
+
+    def note(self, value: float) -> None:
+        """One more measurement."""
+        self._last.append(value)
+
+
 class Costs:
     """What steps of several tokens cost, in steps of one."""
 
     def __init__(self, slope: float = _HOPED_SLOPE) -> None:
         self._slope = slope
-        self._measured: dict[int, float] = {}
+        self._measured: dict[int, Usual] = {}
 
     def of(self, tokens: int) -> float:
         """What a step of that many tokens costs; of a size that never came, by the nearest one that did."""
-        if not self._measured or tokens == 1:
-            return 1 + self._slope * (tokens - 1)
+        if not self._measured:
+            return self._hoped(tokens)
         known = self._measured.get(tokens)
         if known is not None:
-            return known
+            return known.value
         nearest = min(self._measured, key=lambda size: abs(size - tokens))
-        return 1 + (self._measured[nearest] - 1) / (nearest - 1) * (tokens - 1)
+        return 1 + (self._measured[nearest].value - 1) / (nearest - 1) * (tokens - 1)
 
     def note(self, tokens: int, cost: float) -> None:
-        """A step of several tokens took so long."""
-        known = self._measured.get(tokens)
-        if known is None:
-            known = self.of(tokens) if self._measured else cost
-        # One that was held up by another program says little.
-        self._measured[tokens] = known + _COST_WEIGHT * (min(cost, 2 * known) - known)
+        """A step of several tokens took so long. One measurement alone does not outweigh what was hoped for."""
+        self._measured.setdefault(tokens, Usual(self._hoped(tokens))).note(max(1.0, cost))
+
+    def _hoped(self, tokens: int) -> float:
+        return 1 + self._slope * (tokens - 1)
 
 
 class Pace:
@@ -76,7 +92,7 @@ class Pace:
         share: how often such a token is right. What does not pay by what was measured is tried again after a while.
         """
         if self._is_free:
-            return most, 1.0 + most
+            return most, 1.0 + share * most
         length, gain = _best(share, most, self._costs)
         if length:
             self._pause = _FIRST_PAUSE

@@ -10,7 +10,7 @@ would have told is compared with what came even while no guess is made: it costs
 from typing import Protocol
 
 from oss_cli.engine.llama.lookup import PromptLookup, what_followed
-from oss_cli.engine.llama.pace import Chance, Pace
+from oss_cli.engine.llama.pace import Chance, Pace, Usual
 
 MOST_GUESSED = 16
 """Most tokens that are guessed for one step. Each needs a row of logits."""
@@ -19,7 +19,6 @@ _TEXT_SHARES = (0.8, 0.6, 0.3)
 _MODEL_SHARE = 0.7
 _MODEL_SLOPE = 0.5
 """As the text's, and the small model's own work besides."""
-_STEP_WEIGHT = 0.1
 
 
 class Drafter(Protocol):
@@ -27,6 +26,9 @@ class Drafter(Protocol):
 
     def guess(self, tokens: list[int], most: int) -> list[int]:
         """What it would say next, at most so many tokens; may be fewer, or none."""
+
+    def is_behind(self, tokens: list[int]) -> bool:
+        """Whether it has much to read before it can guess: the time of that says nothing of guessing."""
 
 
 class Habits:
@@ -39,13 +41,8 @@ class Habits:
         self.model_chance = Chance(_MODEL_SHARE)
         self.text_pace = Pace(is_free=not weighs)
         self.model_pace = Pace(_MODEL_SLOPE, is_free=not weighs)
-        self.step_s = 0.0
+        self.step_s = Usual()
         """What a step of one token takes."""
-
-    def note_plain_step(self, seconds: float) -> None:
-        """A step of one token took so long."""
-        usual = self.step_s or seconds
-        self.step_s = usual + _STEP_WEIGHT * (min(seconds, 2 * usual) - usual)
 
 
 class Speculation:
@@ -57,6 +54,7 @@ class Speculation:
         self._shadow: tuple[int, int, int] | None = None
         self._guessed = 0
         self._rank: int | None = None
+        self._is_timed = True
         self.drafted_tokens = 0
         self.accepted_tokens = 0
 
@@ -67,8 +65,8 @@ class Speculation:
         """
         habits = self._habits
         self._check_shadow(tokens)
-        self._guessed, self._rank = 0, None
-        if not habits.step_s:  # nothing to compare with
+        self._guessed, self._rank, self._is_timed = 0, None, True
+        if not habits.step_s.value:  # nothing to compare with
             return []
         match = self._lookup.find(tokens)
         length, gain = 0, 1.0
@@ -77,6 +75,7 @@ class Speculation:
         if habits.drafter is not None:
             model_length, model_gain = habits.model_pace.length(habits.model_chance.share, most)
             if model_length and model_gain > gain:
+                self._is_timed = not habits.drafter.is_behind(tokens)
                 guess = habits.drafter.guess(tokens, model_length)
                 self._guessed = len(guess)
                 return guess
@@ -102,11 +101,13 @@ class Speculation:
     def note_step(self, seconds: float) -> None:
         """The step that evaluated the last guess, or one token without any, took so long, the guessing included."""
         habits = self._habits
+        if not self._is_timed:
+            return
         if not self._guessed:
-            habits.note_plain_step(seconds)
-        elif habits.step_s:
+            habits.step_s.note(seconds)
+        else:
             pace = habits.model_pace if self._rank is None else habits.text_pace
-            pace.note(1 + self._guessed, seconds / habits.step_s)
+            pace.note(1 + self._guessed, seconds / habits.step_s.value)
 
     def _check_shadow(self, tokens: list[int]) -> None:
         """Whether what would have been guessed a while ago has come true."""

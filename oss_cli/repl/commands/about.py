@@ -91,4 +91,5 @@ def _describe(usage: Usage) -> str:
         f"{usage.reply_tokens:,} tokens, {usage.reasoning_tokens:,} of them reasoning, "
         f"{usage.tokens_per_second:.1f} tokens/s, first token after {usage.first_token_s:.1f} s; "
         f"prompt of {usage.prompt_tokens:,} tokens, {usage.reused_tokens:,} of them not read again"
+        + (f"; {usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else "")
     )
