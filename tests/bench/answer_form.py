@@ -16,9 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import gguf
-import numpy
-
 from oss_cli.backends.local import LocalBackend, LocalModel
 from oss_cli.conversation.answer_form import AnswerForm, GrammarForm, SchemaForm
 from oss_cli.conversation.events import TokensSampled
@@ -27,10 +24,8 @@ from oss_cli.conversation.options import ReplyOptions, SamplingOptions
 from oss_cli.engine.llama.engine import open_engine
 from oss_cli.plan import LoadPlan
 from oss_cli.wiring import choose_format
-from tests.vocabulary import add_gpt_oss_vocabulary
+from tests.bench.random_model import write_random_model
 
-_TOKENS = 201_088
-_LAYERS, _HEADS = 2, 8
 FORMS: dict[str, AnswerForm | None] = {
     "free": None,
     "text": GrammarForm('root ::= [^\\x00-\\x1F"\\\\]*'),
@@ -53,7 +48,7 @@ def main() -> None:
     arguments = _read_arguments()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "random.gguf"
-        _write_model(path, arguments.width)
+        write_random_model(path, arguments.width)
         engine = open_engine(LoadPlan(path, threads=arguments.threads, context_tokens=4096))
         sampling = SamplingOptions(temperature=1.0, top_k=100, top_p=1.0, min_p=0.0)
         backend = LocalBackend(engine, choose_format(engine.model), LocalModel("random", sampling))
@@ -81,44 +76,6 @@ def _speed(backend: LocalBackend, form: AnswerForm | None, tokens: int, never_en
             started = started or time.process_time()
             sampled += 1
     return (sampled - 1) / (time.process_time() - started)
-
-
-def _write_model(path: Path, width: int) -> None:
-    """A llama of random weights: each matrix in Q8_0, the embedding used for the output as well."""
-    random = numpy.random.default_rng(1)
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_vocab_size(_TOKENS)
-    writer.add_context_length(4096)
-    writer.add_embedding_length(width)
-    writer.add_block_count(_LAYERS)
-    writer.add_feed_forward_length(width * 3)
-    writer.add_head_count(_HEADS)
-    writer.add_head_count_kv(_HEADS)
-    writer.add_rope_dimension_count(width // _HEADS)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    add_gpt_oss_vocabulary(writer)
-
-    def add(name: str, rows: int, columns: int) -> None:
-        weights = random.standard_normal((rows, columns), dtype=numpy.float32) / columns**0.5
-        kind = gguf.GGMLQuantizationType.Q8_0
-        writer.add_tensor(f"{name}.weight", gguf.quants.quantize(weights, kind), raw_dtype=kind)
-
-    add("token_embd", _TOKENS, width)
-    writer.add_tensor("output_norm.weight", numpy.ones(width, dtype=numpy.float32))
-    for layer in range(_LAYERS):
-        block = f"blk.{layer}"
-        for name in ("attn_norm", "ffn_norm"):
-            writer.add_tensor(f"{block}.{name}.weight", numpy.ones(width, dtype=numpy.float32))
-        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            add(f"{block}.{name}", width, width)
-        for name in ("ffn_gate", "ffn_up"):
-            add(f"{block}.{name}", width * 3, width)
-        add(f"{block}.ffn_down", width, width * 3)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def _read_arguments() -> argparse.Namespace:

@@ -1,12 +1,15 @@
 """Speed of decoding: llama.cpp's bare loop and `oss run`'s whole path, alternately on one file.
 
-    python -m tests.bench.decode [GGUF] [--tokens 256] [--rounds 7] [--threads 2]
+    python -m tests.bench.decode [GGUF] [--tokens 64,256,1024] [--rounds 7] [--threads 2] [--width 512]
+
+Without a GGUF: SmolLM2, and a model of random weights (two layers of a width) under gpt-oss's 201,088 tokens.
 
 The bare loop calls llama_decode and llama_sampler_sample and does nothing else. `oss` goes through engine, thread,
 scheduler, detokenizer, reader, turn and printer, down to writing each piece to /dev/null. Each runs in a process of its
 own: two loops in one have two pools of threads, and OpenMP slows both down. Both sample the same greedy tokens with the
-model's control tokens forbidden; that they are the same is checked. Prints a line for each, and their ratio by medians;
-figures of one run on one machine are comparable with each other and with nothing else.
+model's control tokens forbidden; that they are the same is checked. Ratios are of tokens per second and of tokens per
+second of the processor's time, all threads together, to which other programs add little. Figures of one run on one
+machine are comparable with each other and with nothing else.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -36,6 +40,7 @@ from oss_cli.session.turn import Turn
 from oss_cli.terminal.console import Console, Stream
 from oss_cli.terminal.reply import ReplyPrinter
 from oss_cli.wiring import choose_format
+from tests.bench.random_model import write_random_model
 
 PROMPT = "Write a long story about a king and his horse."
 CONTEXT_TOKENS = 4096
@@ -44,28 +49,48 @@ CONTEXT_TOKENS = 4096
 def main() -> None:
     arguments = _read_arguments()
     if arguments.role is not None:
-        speed, tokens = (_bare if arguments.role == "bare" else _oss)(arguments)
-        print(json.dumps([speed, tokens]))
+        print(json.dumps((_bare if arguments.role == "bare" else _oss)(arguments)))
         return
-    speeds: dict[str, list[float]] = {"bare": [], "oss": []}
-    for _ in range(arguments.rounds):
-        results = {role: _child(role, arguments) for role in speeds}
-        assert results["bare"][1] == results["oss"][1], "the two loops must sample the same tokens"
-        for role, (speed, _tokens) in results.items():
-            speeds[role].append(speed)
-    print(f"{arguments.gguf.name}: {arguments.tokens} tokens, {arguments.rounds} rounds, {arguments.threads} threads")
-    for name, role in (("bare C loop", "bare"), ("oss run", "oss")):
-        middle, all_of_it = statistics.median(speeds[role]), speeds[role]
-        print(f"  {name:12} {middle:8.1f} tokens/s  ({min(all_of_it):.1f} to {max(all_of_it):.1f})")
-    print(f"  ratio        {statistics.median(speeds['oss']) / statistics.median(speeds['bare']):8.3f}")
+    if arguments.gguf is not None:
+        _compare(arguments.gguf, arguments)
+        return
+    _compare(smollm2(), arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"random-{arguments.width}.gguf"
+        write_random_model(path, arguments.width)
+        _compare(path, arguments)
 
 
-def _child(role: str, arguments: argparse.Namespace) -> tuple[float, list[int]]:
-    command = [sys.executable, "-m", "tests.bench.decode", str(arguments.gguf), "--role", role]
-    command += ["--tokens", str(arguments.tokens), "--threads", str(arguments.threads)]
+def _compare(gguf: Path, arguments: argparse.Namespace) -> None:
+    print(f"{gguf.name}: {arguments.rounds} rounds, {arguments.threads} threads")
+    for tokens in (int(text) for text in arguments.tokens.split(",")):
+        speeds: dict[str, list[float]] = {"bare": [], "oss": []}
+        ratios: list[float] = []
+        for _ in range(arguments.rounds):
+            bare, ours = (_child(role, gguf, tokens, arguments.threads) for role in speeds)
+            assert bare[2] == ours[2], "the two loops must sample the same tokens"
+            speeds["bare"].append(bare[0])
+            speeds["oss"].append(ours[0])
+            ratios.append(ours[1] / bare[1])
+        bare_speed, our_speed = (statistics.median(one) for one in speeds.values())
+        print(
+            f"  {tokens:5} tokens: bare C loop {bare_speed:8.1f} tokens/s, oss run {our_speed:8.1f}, "
+            f"ratio {our_speed / bare_speed:.3f}, by processor time {statistics.median(ratios):.3f} "
+            f"({min(ratios):.3f} to {max(ratios):.3f})",
+            flush=True,
+        )
+
+
+Measured = tuple[float, float, list[int]]
+"""Tokens per second and per processor second, and the tokens."""
+
+
+def _child(role: str, gguf: Path, tokens: int, threads: int) -> Measured:
+    command = [sys.executable, "-m", "tests.bench.decode", str(gguf), "--role", role]
+    command += ["--tokens", str(tokens), "--threads", str(threads)]
     child = subprocess.run(command, capture_output=True, text=True, check=True)
-    speed, tokens = json.loads(child.stdout)
-    return speed, tokens
+    speed, processor_speed, made = json.loads(child.stdout)
+    return speed, processor_speed, made
 
 
 class RecordingEngine:
@@ -73,6 +98,8 @@ class RecordingEngine:
 
     def __init__(self, engine: LlamaEngine) -> None:
         self._engine = engine
+        self.first_sampled_s = 0.0
+        """The processor's time at the first of them."""
         self.sampled: list[int] = []
 
     @property
@@ -95,6 +122,7 @@ class RecordingEngine:
         self.sampled = []
         for event in self._engine.generate(request):
             if isinstance(event, Sampled):
+                self.first_sampled_s = self.first_sampled_s or time.process_time()
                 self.sampled.append(event.token)
             yield event
 
@@ -102,11 +130,14 @@ class RecordingEngine:
         self._engine.close()
 
 
-def _bare(arguments: argparse.Namespace) -> tuple[float, list[int]]:
-    """Tokens per second after the first token, and the tokens."""
+def _bare(arguments: argparse.Namespace) -> Measured:
+    """All after the first token."""
     model = load_model(_plan(arguments))
-    sampling = _sampling(model.vocabulary, arguments.tokens)
-    prompt = render_prompt(choose_format(model), [user_message(PROMPT)], _options(sampling)).tokens
+    count = int(arguments.tokens)
+    sampling = _sampling(model.vocabulary, count)
+    prompt = render_prompt(
+        choose_format(model, is_plain=_is_random(model.vocabulary)), [user_message(PROMPT)], _options(sampling)
+    ).tokens
     context = LlamaContext(model, ContextSize(CONTEXT_TOKENS), threads=arguments.threads)
     sampler = SamplerChain(sampling, seed=0, vocabulary_size=model.vocabulary.size)
     pointer = context.pointer
@@ -115,27 +146,36 @@ def _bare(arguments: argparse.Namespace) -> tuple[float, list[int]]:
     one = (C.llama_token * 1)()
     one[0] = C.llama_sampler_sample(sampler.pointer, pointer, -1)
     tokens = [one[0]]
-    started = time.perf_counter()
-    for _ in range(arguments.tokens - 1):
+    started, processor_started = time.perf_counter(), time.process_time()
+    for _ in range(count - 1):
         C.llama_decode(pointer, C.llama_batch_get_one(one, 1))
         one[0] = C.llama_sampler_sample(sampler.pointer, pointer, -1)
         tokens.append(one[0])
-    return (arguments.tokens - 1) / (time.perf_counter() - started), tokens
+    taken, processor_taken = time.perf_counter() - started, time.process_time() - processor_started
+    return (count - 1) / taken, (count - 1) / processor_taken, tokens
 
 
-def _oss(arguments: argparse.Namespace) -> tuple[float, list[int]]:
+def _oss(arguments: argparse.Namespace) -> Measured:
     """The same through `oss run`'s path."""
     engine = open_engine(_plan(arguments))
     recording = RecordingEngine(engine)
-    sampling = _sampling(engine.model.vocabulary, arguments.tokens)
-    backend = LocalBackend(recording, choose_format(engine.model), LocalModel("bench", PLAIN_SAMPLING))
+    count = int(arguments.tokens)
+    sampling = _sampling(engine.model.vocabulary, count)
+    prompt_format = choose_format(engine.model, is_plain=_is_random(engine.model.vocabulary))
+    backend = LocalBackend(recording, prompt_format, LocalModel("bench", PLAIN_SAMPLING))
     with open(os.devnull, "w", encoding="utf-8") as devnull:  # noqa: PTH123 - a device, not a path
         stream = Stream(devnull, is_watched=False, has_escapes=False, has_colour=False)
         with ReplyPrinter(Console(stream, stream)) as printer:
             ended = printer.show(Turn(backend, [user_message(PROMPT)], _options(sampling)))
+    processor_taken = time.process_time() - recording.first_sampled_s
     backend.close()
-    assert isinstance(ended, TurnEnded) and ended.usage.reply_tokens == arguments.tokens
-    return ended.usage.tokens_per_second, recording.sampled
+    assert isinstance(ended, TurnEnded) and ended.usage.reply_tokens == count
+    return ended.usage.tokens_per_second, (count - 1) / processor_taken, recording.sampled
+
+
+def _is_random(vocabulary: LlamaVocabulary) -> bool:
+    """Whether this is the model of random weights, which never writes harmony."""
+    return vocabulary.size > 200_000
 
 
 def _plan(arguments: argparse.Namespace) -> LoadPlan:
@@ -153,8 +193,9 @@ def _options(sampling: SamplingOptions) -> ReplyOptions:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.decode", description=__doc__)
-    parser.add_argument("gguf", type=Path, nargs="?", default=smollm2())
-    parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("gguf", type=Path, nargs="?", default=None)
+    parser.add_argument("--tokens", default="64,256,1024")
+    parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--role", choices=("bare", "oss"), help=argparse.SUPPRESS)

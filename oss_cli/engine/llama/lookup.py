@@ -20,14 +20,15 @@ class PromptLookup:
     """An index of the last place of every run of tokens; it grows with the text, in the same time for each token."""
 
     def __init__(self) -> None:
-        self._places: tuple[dict[tuple[int, ...], int], ...] = tuple({} for _ in SIZES)
+        # By the hash of a run: half the memory, and one of another run makes a wrong guess at worst.
+        self._places: tuple[dict[int, int], ...] = tuple({} for _ in SIZES)
         self._indexed = 0
 
     def find(self, tokens: list[int]) -> Match | None:
         """The latest earlier place that ends as the text does. `tokens`: the text of the last call, and more."""
         self._index(tokens)
         for rank, size in enumerate(SIZES):
-            place = self._places[rank].get(tuple(tokens[-size:]))
+            place = self._places[rank].get(hash(tuple(tokens[-size:])))
             if place is not None:
                 return Match(rank, place)
         return None
@@ -38,7 +39,7 @@ class PromptLookup:
         for size, places in zip(SIZES, self._places, strict=True):
             part = tokens[max(0, first - size) : end - 1]
             runs = zip(*(part[offset:] for offset in range(size)), strict=False)
-            places.update(zip(runs, range(max(first, size), end), strict=False))
+            places.update(zip(map(hash, runs), range(max(first, size), end), strict=False))
         self._indexed = end
 
 

@@ -165,7 +165,7 @@ class Scheduler:
         for part in planned:
             self._advance(part)
         if times is not None:
-            times.note_step(time.perf_counter() - started)
+            times.note_step(time.perf_counter() - started, len(planned[0].guess))
 
     def _start_waiting(self) -> None:
         for job in list(self._waiting):
@@ -319,7 +319,7 @@ class Scheduler:
                 break
             right += 1
         if job.speculation is not None:
-            job.speculation.note_right(right)
+            job.speculation.note_right(right, len(guess))
         if right < len(guess):
             sequence.cut(evaluated + right)
         return reason

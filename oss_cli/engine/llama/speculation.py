@@ -52,7 +52,6 @@ class Speculation:
         self._habits = habits
         self._lookup = PromptLookup()
         self._shadow: tuple[int, int, int] | None = None
-        self._guessed = 0
         self._rank: int | None = None
         self._is_timed = True
         self.drafted_tokens = 0
@@ -65,7 +64,7 @@ class Speculation:
         """
         habits = self._habits
         self._check_shadow(tokens)
-        self._guessed, self._rank, self._is_timed = 0, None, True
+        self._rank, self._is_timed = None, True
         if not habits.step_s.value:  # nothing to compare with
             return []
         match = self._lookup.find(tokens)
@@ -76,9 +75,7 @@ class Speculation:
             model_length, model_gain = habits.model_pace.length(habits.model_chance.share, most)
             if model_length and model_gain > gain:
                 self._is_timed = not habits.drafter.is_behind(tokens)
-                guess = habits.drafter.guess(tokens, model_length)
-                self._guessed = len(guess)
-                return guess
+                return habits.drafter.guess(tokens, model_length)
         if match is None:
             return []
         if not length:
@@ -86,28 +83,28 @@ class Speculation:
                 self._shadow = match.rank, match.place, len(tokens)
             return []
         self._shadow = None
-        self._guessed, self._rank = length, match.rank
+        self._rank = match.rank
         return what_followed(tokens, match.place, length)
 
-    def note_right(self, right: int) -> None:
-        """So many tokens of the last guess were right."""
-        if not self._guessed:
+    def note_right(self, right: int, guessed: int) -> None:
+        """So many tokens of the last guess were right; `guessed` is 0 where there was none."""
+        if not guessed:
             return
         chance = self._habits.model_chance if self._rank is None else self._habits.text_chances[self._rank]
-        chance.note(right, self._guessed)
-        self.drafted_tokens += self._guessed
+        chance.note(right, guessed)
+        self.drafted_tokens += guessed
         self.accepted_tokens += right
 
-    def note_step(self, seconds: float) -> None:
+    def note_step(self, seconds: float, guessed: int) -> None:
         """The step that evaluated the last guess, or one token without any, took so long, the guessing included."""
         habits = self._habits
         if not self._is_timed:
             return
-        if not self._guessed:
+        if not guessed:
             habits.step_s.note(seconds)
         else:
             pace = habits.model_pace if self._rank is None else habits.text_pace
-            pace.note(1 + self._guessed, seconds / habits.step_s.value)
+            pace.note(1 + guessed, seconds / habits.step_s.value)
 
     def _check_shadow(self, tokens: list[int]) -> None:
         """Whether what would have been guessed a while ago has come true."""
