@@ -72,7 +72,7 @@ def test_instructions_may_be_changed_between_turns() -> None:
 def test_a_session_says_that_another_turn_may_follow() -> None:
     session, backend = session_of(answer("b"))
     ask(session, "a")
-    expected = ReplyOptions("2026-11-23", SamplingOptions(seed=1), goes_on=True)
+    expected = ReplyOptions("2026-11-23", SamplingOptions(seed=1), goes_on=True, conversation=session.conversation.id)
     assert (session.options, backend.asked[0][1]) == (expected, expected)
 
 
