@@ -31,7 +31,7 @@ def main() -> None:
         home = Path(folder) / "home"
         home.mkdir()
         text = Path(folder) / "text.txt"
-        text.write_text(_text(int(arguments.tokens * 0.68)))
+        text.write_text(_text(int(arguments.tokens * 0.9)))
         _run(arguments, home, "--save", "-f", str(text), "Who went over the hill?")
         size = sum(path.stat().st_size for path in (home / "cache" / "states").iterdir())
         read: dict[str, list[dict[str, Any]]] = {"anew": [], "from disk": []}

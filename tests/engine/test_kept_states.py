@@ -5,6 +5,7 @@ The tiny gpt-oss has a sliding window of 32 on every other layer; SmolLM2 has no
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from oss_cli.engine.base import GO_ON, Ended, GenerationRequest, Sampled
 from oss_cli.engine.llama.engine import LlamaEngine, open_engine
 from oss_cli.engine.llama.kept_states import StateKeeping
 from oss_cli.plan import KvType, LoadPlan
+from oss_cli.states.file import read_facts
 from oss_cli.states.folder import StateFolder
 from tests.engine.generation import GREEDY, Generated
 from tests.engine.test_generation import EXAMPLES
@@ -46,8 +48,9 @@ def open_keeping(tiny_gpt_oss: Path, folder: StateFolder, said: list[str]) -> It
         context_tokens: int | None = None,
         kv_type: KvType = KvType.F16,
         keeps: bool = True,
+        where: StateFolder = folder,
     ) -> LlamaEngine:
-        keeping = StateKeeping(folder, model, said.append) if keeps else None
+        keeping = StateKeeping(where, model, said.append) if keeps else None
         plan = LoadPlan(path, 1, context_tokens=context_tokens, kv_type=kv_type)
         engine = open_engine(plan, states=keeping)
         engines.append(engine)
@@ -67,8 +70,6 @@ def generate(
     recurring_tokens: int | None = None,
     max_tokens: int = 24,
 ) -> Generated:
-    from dataclasses import replace
-
     result = Generated()
     request = GenerationRequest(
         prompt, replace(GREEDY, max_tokens=max_tokens), lambda token: GO_ON, stable_tokens, owner=owner,
@@ -172,8 +173,10 @@ def test_what_recurs_is_kept_and_what_was_asked_of_it_is_not(open_keeping: OpenK
         engine.close()
         assert reused(made) == (298 if number else 0)
         assert made.tokens == fresh(open_keeping, file + question)
-        ((_, facts),) = [(one, read) for one, read in _read(folder)]
-        assert facts == TEXT[:298]
+        (kept,) = folder.entries()
+        facts = read_facts(kept.path)
+        assert facts is not None
+        assert facts.tokens == TEXT[:298]
 
 
 def test_a_model_without_windows_goes_on_too(open_keeping: OpenKeeping, smollm2: Path) -> None:
@@ -269,11 +272,11 @@ def test_damage_anywhere_never_changes_a_token(open_keeping: OpenKeeping, folder
 
 
 def test_without_room_nothing_is_kept_and_that_is_said(
-    open_keeping: OpenKeeping, folder: StateFolder, said: list[str]
+    open_keeping: OpenKeeping, tmp_path: Path, said: list[str]
 ) -> None:
-    folder._most_bytes = 1000
-    keep_chat(open_keeping)
-    assert folder.entries() == []
+    small = StateFolder(tmp_path / "small", most_bytes=1000)
+    keep_chat(open_keeping, where=small)
+    assert small.entries() == []
     assert said == [
         "what the model has read is not kept for the next time: it takes 0.0 GB, and all may take 0.0 GB (cache_gb)"
     ]
@@ -302,10 +305,3 @@ def _damaged(whole: bytes, rng: random.Random) -> bytes:
             return whole[:at] + b"\xff" * 8 + whole[at:]
         case _:
             return whole[at:] + whole[:at]
-
-
-def _read(folder: StateFolder) -> list[tuple[Path, list[int]]]:
-    from oss_cli.states.file import read_facts
-
-    read = [(one.path, read_facts(one.path)) for one in folder.entries()]
-    return [(path, facts.tokens) for path, facts in read if facts is not None]
