@@ -222,8 +222,9 @@ def rm(
         if not confirm(console, f"Remove {_counted(len(chosen))}?", otherwise=f"oss history rm {named} --yes"):
             console.err.write("nothing is removed\n")
             return
+    states = wiring.open_states(wiring.load_settings(Settings()))
     is_gone = kept.delete([one.id for one in chosen])
-    wiring.open_states(wiring.load_settings(Settings())).remove_of([one.id for one in chosen])
+    states.remove_of([one.id for one in chosen])
     console.out.write(f"{_counted(len(chosen))} {'is' if len(chosen) == 1 else 'are'} removed\n")
     if not is_gone:
         console.err.write("another oss is using the history: the text leaves the disk when that one has ended\n")

@@ -147,6 +147,15 @@ def test_a_private_chat_keeps_no_state(tiny_gpt_oss: Path, tmp_path: Path) -> No
     assert not (tmp_path / "oss-home" / "cache").exists()
 
 
+def test_a_state_that_cannot_be_kept_is_told_at_the_end(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    place = tmp_path / "oss-home" / "cache" / "states"
+    place.parent.mkdir(parents=True)
+    place.write_text("a file is in the way")
+    with open_terminal("run", "-m", str(tiny_gpt_oss), *SETTINGS, "--cache", "Say it. " * 60, columns=120) as terminal:
+        terminal.see("(what the model has read is not kept for the next time: File exists)")
+        assert terminal.wait() == 0
+
+
 def test_states_are_off_with_a_setting(tiny_gpt_oss: Path, tmp_path: Path) -> None:
     run_oss("config", "set", "cache_gb", "0")
     chat(tiny_gpt_oss, *QUESTIONS)
