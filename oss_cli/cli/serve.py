@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import ipaddress
 import os
 import shlex
 import socket
@@ -44,7 +45,6 @@ _USUAL_PARALLEL = 4
 _MOST_PARALLEL = 64
 """llama.cpp holds 256 sequences at most; on no machine that it runs on do so many bring anything."""
 _PACKAGES = ("starlette", "uvicorn", "sse_starlette")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def serve(
@@ -146,10 +146,18 @@ def _check_packages() -> None:
 
 def _check_exposure(host: str, api_key: str | None) -> None:
     """Raises BadUsage: others could reach the model, and no key keeps them out."""
-    if host in _LOOPBACK or api_key:
+    if _is_loopback(host) or api_key:
         return
     cause = f"{host} can be reached from other computers"
     raise BadUsage("there is no API key", cause=cause, hint=f"OSS_SERVE_API_KEY=… oss serve --host {host}")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this computer can reach an address; of a name nobody knows but of one."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _rules(host: str, api_key: str, origins: tuple[str, ...], parallel: int, queue: int) -> "Rules":
@@ -157,7 +165,7 @@ def _rules(host: str, api_key: str, origins: tuple[str, ...], parallel: int, que
     from oss_cli.server.served import Rules
 
     # Whoever listens to the network has a key, which no web page knows.
-    hosts = LOOPBACK_HOSTS if host in _LOOPBACK else frozenset[str]()
+    hosts = LOOPBACK_HOSTS | {host} if _is_loopback(host) else frozenset[str]()
     return Rules(parallel=parallel, queue=queue, api_key=api_key, hosts=hosts, origins=origins)
 
 
@@ -190,16 +198,17 @@ def _open_served(
 
     log = console.err.write if is_verbose else None
     with LoadStatus(console.err, choice.name) as status:
-        chat, plain = wiring.open_served(choice, settings, parallel=parallel, on_progress=status.show, log=log)
+        model = wiring.open_served(choice, settings, parallel=parallel, on_progress=status.show, log=log)
     aliases = choice.entry.aliases if choice.entry is not None else ()
-    with contextlib.closing(chat):
+    with contextlib.closing(model.chat):
         yield Served(
-            chat=chat,
-            plain=plain,
+            chat=model.chat,
+            plain=model.plain,
             names=tuple(dict.fromkeys((choice.name, *aliases, settings.model or choice.name, *more_names))),
             created=int(choice.path.stat().st_mtime),
             options=lambda: wiring.reply_options(settings),
             system=settings.system or "",
+            embedder=model.embedder,
         )
 
 

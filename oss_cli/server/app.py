@@ -14,6 +14,7 @@ from oss_cli.conversation.json_form import Unfit
 from oss_cli.errors import OssError
 from oss_cli.server.chat_completions import answer_chat
 from oss_cli.server.completions import answer_completion
+from oss_cli.server.embeddings import answer_embeddings
 from oss_cli.server.guard import Guard
 from oss_cli.server.json_body import JsonResponse, error_response
 from oss_cli.server.metrics import Metrics
@@ -31,6 +32,7 @@ _ENDPOINTS: dict[str, tuple[str, _Endpoint]] = {
     "/v1/chat/completions": ("POST", answer_chat),
     "/v1/completions": ("POST", answer_completion),
     "/v1/responses": ("POST", answer_response),
+    "/v1/embeddings": ("POST", answer_embeddings),
 }
 _CLIENT_GONE = 499  # nginx's number for it; nobody reads it
 

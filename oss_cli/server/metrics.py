@@ -19,10 +19,10 @@ class Metrics:
         """A request was answered. path: one of ours."""
         self._requests[path, status] += 1
 
-    def note_end(self, ended: TurnEnded | None, *, was_cancelled: bool) -> None:
+    def note_end(self, ended: TurnEnded | None, *, has_failed: bool, was_stopped: bool) -> None:
         """A reply has ended. ended: its last event, if it came to one."""
         if ended is None:
-            self._counts["cancelled" if was_cancelled else "failed"] += 1
+            self._counts["failed" if has_failed else "cancelled" if was_stopped else "made"] += 1
             return
         usage = ended.usage
         self._counts["made"] += 1

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from oss_cli.backends.base import Backend
-from oss_cli.conversation.events import Event, PrefillProgress, TurnEnded
+from oss_cli.conversation.events import Event, TurnEnded
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import ReplyOptions
 from oss_cli.server.admission import Admission
@@ -35,6 +35,7 @@ class RunningReply:
         self._wakes = asyncio.Event()
         self._has_called = False
         self.cancelled = threading.Event()
+        self.has_failed = False
         self.ended: TurnEnded | None = None
         """The last event, once it has come by."""
         self.first: Event | None = None
@@ -76,6 +77,7 @@ class RunningReply:
         try:
             self._make(self)
         except BaseException as error:  # raised again by whoever waits for an event
+            self.has_failed = True
             self.put(error)
         self.put(None)
 
@@ -140,7 +142,7 @@ class Replies:
 
         def leave(_ended: object) -> None:
             self._running.discard(reply)
-            self._metrics.note_end(reply.ended, was_cancelled=reply.cancelled.is_set() and reply.ended is None)
+            self._metrics.note_end(reply.ended, has_failed=reply.has_failed, was_stopped=reply.cancelled.is_set())
             self.admission.leave(time.perf_counter() - began)
 
         ended.add_done_callback(leave)
@@ -155,8 +157,3 @@ class Replies:
         """Give the threads back, once their replies are made or stopped."""
         self.cancel_all()
         self._threads.shutdown(wait=True)
-
-
-def is_progress(event: Event) -> bool:
-    """Whether an event only tells how much of the prompt has been read."""
-    return isinstance(event, PrefillProgress)

@@ -2,9 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from oss_cli.backends.base import Backend
 from oss_cli.conversation.options import ReplyOptions
+
+
+class Embedder(Protocol):
+    """What makes vectors of texts."""
+
+    def embed(self, text: str) -> tuple[list[float], int]:
+        """The vector of a text, and how many tokens the text has. Blocks; from any thread.
+
+        Raises:
+            OssError: it cannot be made.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,8 @@ class Served:
     """What decides where a request does not, with the date of the day."""
     system: str = ""
     """Instructions for requests that have none."""
+    embedder: Embedder | None = None
+    """Of a model that is made for vectors, and not for answers."""
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from oss_cli.server.kept_responses import KeptResponses
 from oss_cli.server.metrics import Metrics
 from oss_cli.server.replies import Replies, RunningReply
 from oss_cli.server.served import Rules, Served
-from oss_cli.server.wire_errors import unknown_model
+from oss_cli.server.wire_errors import bad_request, unknown_model
 
 _T = TypeVar("_T")
 
@@ -65,6 +65,9 @@ class Service:
             OssError: no reply can be made.
             ClientDisconnect: nobody wants it any more.
         """
+        if self.served.embedder is not None:
+            message = f"{self.served.name} makes embeddings, and does not answer."
+            raise bad_request(message, "model", "only_embeddings")
         return await unless_gone(request, self.replies.start(backend, messages, options))
 
 

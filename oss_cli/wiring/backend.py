@@ -1,6 +1,7 @@
 """A model file becomes an open backend, or a prompt without one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oss_cli.errors import EngineFailed
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from oss_cli.catalogue import CatalogueEntry
     from oss_cli.conversation.messages import Message
     from oss_cli.conversation.options import ReplyOptions, SamplingOptions
+    from oss_cli.engine.llama.embedding import LlamaEmbedder
     from oss_cli.engine.llama.engine import LlamaEngine
     from oss_cli.engine.llama.model import LlamaModel
     from oss_cli.machine.fit import Wishes
@@ -27,6 +29,18 @@ _MOST_LAYERS = 4096
 """No model has more."""
 _HARMONY_ARCHITECTURE = "gpt-oss"
 """Its prompts are written without templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenModel:
+    """A model in memory, and all that can be had from it. Close `chat`, which closes all of it."""
+
+    chat: "LocalBackend"
+    """In its own format."""
+    plain: "LocalBackend"
+    """Going on with texts as they stand."""
+    embedder: "LlamaEmbedder | None"
+    """Of a model that is made for vectors."""
 
 
 def open_backend(
@@ -63,9 +77,8 @@ def open_served(
     parallel: int,
     on_progress: Callable[[float], None] | None = None,
     log: Callable[[str], None] | None = None,
-) -> "tuple[LocalBackend, LocalBackend]":
-    """A model in memory, as `open_backend`, for many requests at once: in its own format, and going on with texts as
-    they stand. Close the first, which closes both.
+) -> "OpenModel":
+    """A model in memory, as `open_backend`, for many requests at once.
 
     Raises:
         As `open_backend`.
@@ -74,7 +87,7 @@ def open_served(
 
     engine = _open_engine(choice, settings, (False, parallel), on_progress, log)
     backend = _backend_on(engine, choice)
-    return backend, backend.in_format(PlainFormat(engine.model.vocabulary))
+    return OpenModel(backend, backend.in_format(PlainFormat(engine.model.vocabulary)), engine.embedder())
 
 
 def _open_engine(

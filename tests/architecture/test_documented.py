@@ -29,7 +29,7 @@ def test_every_command_is_in_the_readme() -> None:
         assert f"`oss {command}" in README
 
 
-@pytest.mark.parametrize("command", ["run", "chat", "batch"])
+@pytest.mark.parametrize("command", ["run", "chat", "batch", "serve"])
 def test_every_option_is_in_the_readme(command: str) -> None:
     options = set(re.findall(r"(--[a-z-]+)", run_oss(command, "--help").stdout)) - {"--help"}
     assert len(options) > 12

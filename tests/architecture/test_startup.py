@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.chat_server import ChatServer, delta, events
 
+SERVES = {"starlette", "uvicorn", "sse_starlette", "oss_cli.server.app"}
 HEAVY = ("llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub", "prompt_toolkit", "numpy", "jinja2", "rich.markdown")
 
 
@@ -38,11 +39,13 @@ def test_version_loads_nothing_of_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["chat", "--help"], ["batch", "--help"], ["list"]] + SMALL
+    "arguments",
+    [["--help"], ["run", "--help"], ["chat", "--help"], ["batch", "--help"], ["serve", "--help"], ["list"]] + SMALL,
 )
 def test_help_and_list_load_no_engine_and_no_editor(arguments: list[str]) -> None:
     loaded = modules_after(*arguments)
     assert not loaded & (set(HEAVY) - {"rich.markdown"})  # which Typer loads for its help
+    assert not loaded & SERVES
 
 
 def test_a_run_on_harmony_loads_neither_numpy_nor_jinja2(tiny_gpt_oss: Path) -> None:

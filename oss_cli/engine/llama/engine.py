@@ -14,6 +14,7 @@ from typing import TypeVar
 from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
 from oss_cli.engine.llama.draft_model import DraftModel, load_draft_model
+from oss_cli.engine.llama.embedding import LlamaEmbedder, makes_vectors
 from oss_cli.engine.llama.kept_states import KeptStates, StateKeeping
 from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
@@ -50,6 +51,7 @@ class LlamaEngine:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._loaded: Future[None] = Future()
+        self._embedder: LlamaEmbedder | None = None
 
     @property
     def model(self) -> LlamaModel:
@@ -131,6 +133,13 @@ class LlamaEngine:
             raise BadUsage("the prompt is empty", cause="it has no tokens", hint='oss run "Why is the sky blue?"')
         self._check_length(request)
         return self._events(request)
+
+    def embedder(self) -> LlamaEmbedder | None:
+        """What makes vectors with this model, until it is closed; None: it is not made for that. Make one."""
+        if not makes_vectors(self.model):
+            return None
+        self._embedder = LlamaEmbedder(self.model, threads=self._plan.threads)
+        return self._embedder
 
     def close(self) -> None:
         """Stop what runs, keep on disk what may be gone on from, and give the memory back. May be called twice; blocks
@@ -331,6 +340,8 @@ class LlamaEngine:
         return min(size, self._limit_tokens)
 
     def _free(self) -> None:
+        if self._embedder is not None:
+            self._embedder.close()
         if self._context is not None:
             self._context.close()
         if self._drafter is not None:
