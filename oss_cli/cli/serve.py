@@ -123,7 +123,7 @@ def serve(
     choice = wiring.choose_model(settings.model)
     places = parallel or min(_USUAL_PARALLEL, wiring.suggest_parallel(choice, settings))
     rules = _rules(host, api_key or "", tuple(cors or ()), places, queue)
-    console = open_console()
+    console = open_console(needs_err=False)  # nobody need read what a server says
     with (
         contextlib.closing(_open_socket(host, port)) as listener,
         leaving_on_sigterm(),

@@ -154,6 +154,6 @@ class Replies:
             reply.close()
 
     def close(self) -> None:
-        """Give the threads back, once their replies are made or stopped."""
+        """Stop everything; the threads end once the model has noticed, at the latest when it is closed."""
         self.cancel_all()
-        self._threads.shutdown(wait=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)

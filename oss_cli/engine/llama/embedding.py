@@ -71,7 +71,7 @@ class LlamaEmbedder:
             raise EngineFailed("the text could not be split into tokens", cause=f"it has {len(data):,} bytes")
         if count > self.most_tokens:
             raise self._too_long(count)
-        return buffer[:count]
+        return list(buffer[:count])
 
     def _too_long(self, tokens: int) -> PromptTooLong:
         most = self.most_tokens
