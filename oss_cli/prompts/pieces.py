@@ -6,12 +6,11 @@ neither messages nor templates.
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from oss_cli.prompts.base import Vocabulary
+from oss_cli.prompts.remembered import Remembered
 
-KEPT_TEXTS = 16_384
-"""A message is one or two; more of them than this in one conversation would be tokenised anew each time."""
 _WORTH_CHARACTERS = 4000
 """A shorter text is tokenised as it is, in 5 ms: to read all control tokens' names may take 80 ms, once."""
 
@@ -23,7 +22,7 @@ class PieceTokenizer:
         """is_candidate: whether a control token of this name may well stand between pieces."""
         self._vocabulary = vocabulary
         self._is_candidate = is_candidate
-        self._tokens_of = lru_cache(maxsize=KEPT_TEXTS)(self._tokenize_piece)
+        self._tokens_of = Remembered(self._tokenize_piece)
 
     def tokenize(self, parts: Sequence[str]) -> list[int]:
         """The tokens of a text that is cut into these parts whatever they say."""

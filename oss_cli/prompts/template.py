@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NoReturn
 
 import jinja2
@@ -24,7 +23,8 @@ from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
 from oss_cli.prompts.cut_marks import mark_text, unused_character
 from oss_cli.prompts.form_instruction import with_instruction
 from oss_cli.prompts.marking import is_marker, tokenize_text
-from oss_cli.prompts.pieces import KEPT_TEXTS, PieceTokenizer
+from oss_cli.prompts.pieces import PieceTokenizer
+from oss_cli.prompts.remembered import Remembered
 from oss_cli.prompts.text_frame import refuse_calls, text_frame
 from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
 
@@ -61,7 +61,7 @@ class TemplateFormat:
             raise EngineFailed("the model's chat template cannot be read", cause=_describe(error)) from error
         ends = {self._name(vocabulary.bos), self._name(vocabulary.eos)}  # templates have these from variables
         self._pieces = PieceTokenizer(vocabulary, lambda name: name in template or name in ends)
-        self._marked = lru_cache(maxsize=KEPT_TEXTS)(self._mark)  # to mark a text is to tokenise it
+        self._marked = Remembered(self._mark)  # to mark a text is to tokenise it
         self._tags = next((tags for tags in THINKING_TAGS if tags[1] in template), None)
 
     def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:

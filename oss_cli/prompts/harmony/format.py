@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
 
 from oss_cli.conversation.answer_form import CallForm
 from oss_cli.conversation.messages import Message
@@ -14,8 +13,7 @@ from oss_cli.prompts.harmony.markers import find_markers
 from oss_cli.prompts.harmony.message import HarmonyMessage
 from oss_cli.prompts.harmony.reader import HarmonyReader
 from oss_cli.prompts.marking import tokenize_text
-
-_KEPT_TEXTS = 4096
+from oss_cli.prompts.remembered import Remembered
 
 _Part = tuple[str, bool]
 """A control token's name and True, or a text and False."""
@@ -61,7 +59,7 @@ class HarmonyFormat:
         self._markers = find_markers(vocabulary)
         self._builtin_tools = builtin_tools
         # Splitting a text costs llama.cpp 0.6 ms, however short it is; a chat renders its whole history every turn.
-        self._tokens_of = lru_cache(maxsize=_KEPT_TEXTS)(self._tokenize_text)
+        self._tokens_of = Remembered(self._tokenize_text)
         self._style = CallStyle(call_content_type, has_builtin_tools=bool(builtin_tools))
 
     def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
