@@ -52,11 +52,6 @@ def make_app(
     report: gets what should not have happened; its client is told that something did.
     log: gets a line about each request, without a word of what was said.
     """
-
-    def answer_bug(request: Request, error: Exception) -> Response:
-        report(error)
-        return error_response(bug())
-
     routes = [
         Route(path, partial(endpoint, service), methods=[method]) for path, (method, endpoint) in _ENDPOINTS.items()
     ]
@@ -70,7 +65,7 @@ def make_app(
             OssError: _answer_oss_error,
             HTTPException: _answer_http_exception,
             ClientDisconnect: _answer_nobody,
-            Exception: answer_bug,
+            Exception: _answer_bug,
         },
     )
 
@@ -79,7 +74,7 @@ def make_app(
         if log is not None:
             log(f"{scope['method']} {_known_path(scope['path'])} {status} {took_s:.3f} s\n")
 
-    return Guard(inner, service.rules, note)
+    return Guard(inner, service.rules, note, report)
 
 
 async def _health(service: Service, request: Request) -> Response:
@@ -125,3 +120,7 @@ def _answer_http_exception(request: Request, error: Exception) -> Response:
 
 def _answer_nobody(request: Request, error: Exception) -> Response:
     return Response(status_code=_CLIENT_GONE)
+
+
+def _answer_bug(request: Request, error: Exception) -> Response:
+    return error_response(bug())

@@ -26,8 +26,14 @@ _OPEN_PATHS = ("/health",)
 class Guard:
     """An ASGI application before another one. Checks Host and Origin, then lets web pages that are named ask (CORS)."""
 
-    def __init__(self, inner: ASGIApp, rules: Rules, note: Callable[[Scope, int, float], None]) -> None:
-        """note: is told of every answer: its request, status and seconds."""
+    def __init__(
+        self,
+        inner: ASGIApp,
+        rules: Rules,
+        note: Callable[[Scope, int, float], None],
+        report: Callable[[BaseException], None],
+    ) -> None:
+        """note: is told of every answer: its request, status and seconds. report: of what should not have happened."""
         keyed = _KeyCheck(inner, rules.api_key) if rules.api_key else inner
         self._inner: ASGIApp = keyed
         if rules.origins:
@@ -36,6 +42,7 @@ class Guard:
             )
         self._rules = rules
         self._note = note
+        self._report = report
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -53,6 +60,9 @@ class Guard:
         refusal = self._refusal(Headers(scope=scope))
         try:
             await (refusal or self._inner)(scope, receive, watched)
+        except Exception as error:  # the boundary: whatever gets here is a bug of ours, and its client has been told
+            self._report(error)
+            raise
         finally:
             self._note(scope, status, time.perf_counter() - began)
 

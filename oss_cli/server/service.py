@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
@@ -104,6 +105,8 @@ class ReplyStream(EventSourceResponse):
         """Send all of it."""
         try:
             await super().__call__(scope, receive, send)
+        except SendTimeoutError:  # nobody takes it: the connection ends here
+            pass
         finally:
             self._reply.close()
 
