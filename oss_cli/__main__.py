@@ -3,6 +3,7 @@
 `--version` is answered before anything else is loaded (30 ms against 120).
 """
 
+import atexit
 import contextlib
 import gc
 import os
@@ -46,7 +47,20 @@ def run() -> None:
         status = 130
     if _has_stuck_engine():
         os._exit(status)  # a load that hangs in the operating system must not keep a process that was told to stop
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> None:
+    """End the process as Python does, but without taking every object and library apart: 10 ms instead of 40 to 200."""
+    threads = sys.modules.get("threading")
+    others = [] if threads is None else [one for one in threads.enumerate() if one is not threads.current_thread()]
+    if os.environ.get("OSS_DEBUG") or any(not thread.daemon for thread in others):
+        sys.exit(status)  # a thread that must not be cut short, or a profiler, which writes last of all
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)
 
 
 def _run(arguments: list[str]) -> int:
