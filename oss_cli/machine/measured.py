@@ -5,7 +5,6 @@ A file of our own that can be made again: one that cannot be read is as good as 
 
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +50,10 @@ def keep(path: Path, result: KeptResult) -> None:
     kept = [one for one in _read(path) if any(one.get(name) != value for name, value in row.items())]
     row |= {"date": result.date, "tokens_per_second": result.reply_speed, "measured": dict(result.measured)}
     text = json.dumps({"version": _VERSION, "results": [row, *kept][:_MOST_RESULTS]}, sort_keys=True, indent=1)
-    own = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    own = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        own.unlink(missing_ok=True)  # of a process of that number which was killed
         with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text + "\n")
         own.replace(path)

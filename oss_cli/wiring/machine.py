@@ -37,9 +37,12 @@ def known_fits() -> "Callable[[ModelShape | None], str]":
 
 def known_speeds(identity: str, machine: "Machine") -> "list[MeasuredSpeed]":
     """What `oss bench` has measured of a model on a machine, the newest first."""
+    path = find_paths().speeds_file
+    if not path.exists():  # the usual case need not import what reads it
+        return []
     from oss_cli.machine.measured import speeds_of
 
-    return speeds_of(find_paths().speeds_file, identity, machine)
+    return speeds_of(path, identity, machine)
 
 
 def memory_table(shape: "ModelShape", identity: str = "") -> "list[Fit]":

@@ -71,7 +71,8 @@ class LlamaEmbedder:
             raise EngineFailed("the text could not be split into tokens", cause=f"it has {len(data):,} bytes")
         if count > self.most_tokens:
             raise self._too_long(count)
-        return list(buffer[:count])
+        tokens: list[int] = list(buffer[:count])
+        return tokens
 
     def _too_long(self, tokens: int) -> PromptTooLong:
         most = self.most_tokens
