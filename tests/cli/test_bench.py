@@ -213,13 +213,24 @@ def test_an_interrupted_measurement_keeps_nothing(smollm2: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    workers = Path(f"/proc/{child.pid}/task/{child.pid}/children")
-    while not workers.read_text("ascii").split():
-        assert child.poll() is None
-        time.sleep(0.02)
-    worker = workers.read_text("ascii").split()[0]
+    worker = wait_for_worker(child)
     child.send_signal(signal.SIGINT)
     assert child.communicate(timeout=60) == ("", "")
     assert child.returncode == 130
     assert not find_paths().speeds_file.exists()
-    assert not Path(f"/proc/{worker}").exists()
+    assert not worker.exists()
+
+
+def wait_for_worker(child: "subprocess.Popen[str]") -> Path:
+    """The process that measures, once its engine runs: its folder in /proc."""
+    workers = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    while True:
+        assert child.poll() is None
+        for number in workers.read_text("ascii").split():
+            folder = Path("/proc", number)
+            if (
+                len(list((folder / "task").iterdir())) > 1
+                and b"oss_cli.bench.worker" in (folder / "cmdline").read_bytes()
+            ):
+                return folder
+        time.sleep(0.02)
