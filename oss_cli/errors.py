@@ -26,7 +26,9 @@ OssError
 │   ├── CacheClosed      6  a folder or file of the cache that we may not read
 │   └── NotVerified      6  files on this disk that are not what they should be
 ├── EngineFailed         7  llama.cpp could not do it; its last log lines are the cause
-│   └── BadModelFile     7  the file is missing, cut short or not a GGUF
+│   ├── BadModelFile     7  the file is missing, cut short or not a GGUF
+│   ├── HolderFailed     7  no process could be started that keeps the model in memory
+│   └── HolderLost       7  the process that kept it ended in the middle of a reply
 ├── ServerFailed         8  a model server elsewhere
 │   ├── ServerUnreachable 8  nobody answers there, or its certificate is not trusted
 │   ├── ServerDenied      8  it wants a key, or another one
@@ -36,6 +38,7 @@ OssError
 ├── BadSettings          9  config.toml or an OSS_ variable
 │   ├── BadCatalogue     9  a models.toml: the entry and the field
 │   ├── BadTemplate      9  a saved prompt that cannot be used
+│   ├── UnsafeFolder     9  a folder that must be ours alone and is not
 │   └── CannotWrite      9  a file or folder of the user's own that cannot be written or removed
 ├── HistoryUnusable      9  the database of conversations is damaged, newer than we are, locked, or out of our reach
 ├── ReplyNotValid       10
@@ -322,6 +325,21 @@ class BadModelFile(EngineFailed):
         self.path = path
 
 
+class HolderFailed(EngineFailed):
+    """No process could be started that keeps a model in memory."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} cannot be kept in memory", cause=reason, hint="oss doctor")
+
+
+class HolderLost(EngineFailed):
+    """The process that keeps a model in memory ended in the middle of a reply; what had come of it stands."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        message = f"the process that keeps {name} in memory ended in the middle of the reply"
+        super().__init__(message, cause=reason, hint="give the command again: the model is loaded anew")
+
+
 class ServerFailed(OssError):
     """A model server elsewhere does not do what it should."""
 
@@ -369,6 +387,14 @@ class BadTemplate(BadSettings):
 
     def __init__(self, path: Path | str, problem: str, *, name: str) -> None:
         super().__init__(f"{path} cannot be used", cause=problem, hint=f"oss template edit {name}")
+        self.path = path
+
+
+class UnsafeFolder(BadSettings):
+    """A folder that must be this user's alone, and is not."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"{path} is not safe to use", cause=problem, hint=f"chmod 700 {quoted(path)}")
         self.path = path
 
 

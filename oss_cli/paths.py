@@ -83,6 +83,19 @@ class Paths:
         return self.cache / "oss.log"
 
 
+def find_holders_folder() -> Path:
+    """Where processes that keep models in memory are found: `holders` in $OSS_HOME if that is set, else in the folder
+    that Linux makes for what a user's programs run with, else in the data folder.
+
+    Raises:
+        BadSettings: as `find_paths`.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not os.environ.get("OSS_HOME") and Path(runtime).is_absolute() and os.access(runtime, os.W_OK):
+        return Path(runtime) / _APPLICATION / "holders"
+    return Path(os.path.abspath(find_paths().data)) / "holders"  # noqa: PTH100 - resolve() would follow links
+
+
 HUB_CACHE_VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
 """The Hugging Face libraries' own, the first that is set wins."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from oss_cli.conversation.habits import EditingMode, Overflow, ReasoningView
 from oss_cli.conversation.option_text import OPTION_RULES
 from oss_cli.conversation.options import ReasoningEffort
+from oss_cli.durations import DURATION_FORM, read_duration
 from oss_cli.paths import expand_folder
 from oss_cli.plan import KvType, Speculation
 
@@ -95,6 +96,9 @@ SETTING_RULES: dict[str, SettingRule] = {
     "repack": _switch("true: chats copy weights into a layout for faster prompts; false: never"),
     "speculation": _choice(Speculation, "guess the next tokens where it pays: auto, or off"),
     "draft": _text("a smaller model of the same family that guesses the next tokens"),
+    "keep_alive": SettingRule(
+        read_duration, DURATION_FORM, "how long oss run and oss chat leave a model in memory after its last use; 0: not"
+    ),
     "offline": _switch("true: never use the network"),
     "server": _text("the server that answers: a [servers.NAME], an address, or local"),
     "hub_cache": _folder("folder of what is pulled: the Hugging Face cache"),

@@ -59,6 +59,9 @@ class Settings:
     """Whether the next tokens of a reply are guessed; undecided: where it pays."""
     draft: str | None = None
     """Name or path of a smaller model that guesses them; undecided: they are looked up in the text."""
+    keep_alive: int | None = None
+    """Seconds for which a model stays in memory after its last use; 0: it never does, and none that does is used;
+    undecided: one that `oss load` put there is used, none is put there."""
     offline: bool | None = None
     """Whether the network is forbidden; undecided: it is used where a command needs it."""
     server: str | None = None

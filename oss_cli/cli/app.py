@@ -22,6 +22,9 @@ _COMMANDS = {
     "verify": ("manage", "verify"),
     "rm": ("manage", "rm"),
     "alias": ("manage", "alias"),
+    "load": ("holders", "load"),
+    "ps": ("holders", "ps"),
+    "stop": ("holders", "stop"),
     "doctor": ("doctor", "doctor"),
     "bench": ("bench", "bench"),
     "history": ("history", "history"),
@@ -29,6 +32,9 @@ _COMMANDS = {
     "config": ("config", "config"),
 }
 """Every command, in the order in which help shows them: its module in this folder, and its function or group there."""
+
+_HIDDEN = {"hold": ("hold", "hold")}
+"""What our own processes call."""
 
 
 def _build_app(arguments: list[str]) -> typer.Typer:
@@ -45,9 +51,10 @@ def _build_app(arguments: list[str]) -> typer.Typer:
         help="Talk to gpt-oss and other open-weight models on your own computer.",
     )
     app.callback(invoke_without_command=True)(bare)
-    named = [name for name in arguments[:1] if name in _COMMANDS]
+    known = _COMMANDS | _HIDDEN
+    named = [name for name in arguments[:1] if name in known]
     for name in named or _COMMANDS:
-        module, attribute = _COMMANDS[name]
+        module, attribute = known[name]
         command = getattr(importlib.import_module(f"oss_cli.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)

@@ -216,11 +216,10 @@ def _open_models(
         show_notice(console, text)
 
     def load(choice: "wiring.ModelChoice") -> "Backend":
-        with LoadStatus(console.err, choice.name) as status:
-            backend = wiring.open_backend(
-                wiring.keep_states(choice, settings, say), settings,
-                is_one_shot=False, on_progress=status.show, log=log,
-            )  # fmt: skip
+        backend = wiring.open_model(
+            wiring.keep_states(choice, settings, say), settings, is_one_shot=False,
+            watch=lambda: LoadStatus(console.err, choice.name), log=log, warn=say,
+        )  # fmt: skip
         if backend.is_plain:
             backend.close()
             raise BadUsage(

@@ -142,3 +142,13 @@ def _beginning(incomplete: str, names: "Iterator[str] | tuple[str, ...]") -> lis
     # Bash takes a colon for the end of a word, zsh for what parts a name from its meaning.
     takes_colons = os.environ.get("_OSS_COMPLETE", "").partition("_")[2] not in ("bash", "zsh")
     return [name for name in found if (takes_colons or ":" not in name) and _is_harmless_name(name)]
+
+
+def complete_held(incomplete: str) -> list[str]:
+    """Names of the models that are kept in memory and begin like this."""
+    from oss_cli import wiring
+
+    try:
+        return _beginning(incomplete, tuple(one.record.name for one in wiring.held_models()))
+    except OssError:
+        return []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oss_cli.cli.completion import complete_setting
+from oss_cli.durations import describe_duration
 from oss_cli.errors import BadUsage, OssError
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ def _value_of(settings: "Settings", name: str) -> "Value | None":
     value = getattr(settings, name) if hasattr(settings, name) else getattr(settings.sampling, name)
     if isinstance(value, dict):  # logit_bias, as it is written on a command line
         return ",".join(f"{token}:{bias:g}" for token, bias in value.items())
+    if name == "keep_alive" and value is not None:
+        return describe_duration(value)
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, (str, Path)) else value

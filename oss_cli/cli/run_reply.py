@@ -90,7 +90,7 @@ def _write_text(backend: "Backend", request: Request, asked: _Asked, console: Co
 def _write_json(backend: "Backend", request: Request, asked: _Asked, console: Console, load_s: float) -> None:
     options = request.messages()[1]
     facts = ReplyFacts(
-        request, options, options.sampling.over(backend.sampling), backend.sha256, *_place(request), load_s,
+        request, options, options.sampling.over(backend.sampling), backend.sha256, *_place(backend, request), load_s,
         conversation_id=lambda: asked.conversation_id,
     )  # fmt: skip
     wishes = request.wishes
@@ -106,12 +106,12 @@ def _write_json(backend: "Backend", request: Request, asked: _Asked, console: Co
             raise _no_code(wishes)
 
 
-def _place(request: Request) -> tuple[str, str]:
+def _place(backend: "Backend", request: Request) -> tuple[str, str]:
     """The version of the engine here, or the address of the server; the other is empty."""
     choice = request.choice
     if isinstance(choice, wiring.ServerChoice):
         return "", choice.server.url
-    return wiring.engine_version(), ""
+    return wiring.engine_version(backend), ""
 
 
 def _open_backend(request: Request, console: Console) -> "Backend":
@@ -119,11 +119,10 @@ def _open_backend(request: Request, console: Console) -> "Backend":
     is_kept = request.resumed or request.wishes.saves or request.settings.cache
     if is_kept and isinstance(choice, wiring.ModelChoice):
         choice = wiring.keep_states(choice, request.settings, lambda text: show_notice(console, text))
-    with LoadStatus(console.err, request.choice.name) as status:
-        return wiring.open_backend(
-            choice, request.settings, is_one_shot=True,
-            on_progress=status.show, log=console.err.write if request.wishes.shows_log else None,
-        )  # fmt: skip
+    return wiring.open_model(
+        choice, request.settings, is_one_shot=True, watch=lambda: LoadStatus(console.err, request.choice.name),
+        log=console.err.write if request.wishes.shows_log else None, warn=lambda text: show_notice(console, text),
+    )  # fmt: skip
 
 
 @contextmanager

@@ -44,7 +44,7 @@ _TEXT_NAMES = {kind: name for name, kind in _TEXTS.items()}
 
 
 def request_to_json(messages: Sequence[Message], options: ReplyOptions) -> dict[str, object]:
-    """Everything about a reply, but for `cancelled`, which is between threads."""
+    """Everything about a reply, but for `cancelled`, which is between threads, and `chances`, for which others ask."""
     begun = options.begun
     return {
         "messages": [_message_to_json(one) for one in messages],

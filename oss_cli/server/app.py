@@ -1,6 +1,6 @@
 """The application: which path leads where, and what becomes of what goes wrong on the way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from starlette.applications import Starlette
@@ -22,11 +22,10 @@ from oss_cli.server.models import list_models, show_model
 from oss_cli.server.replies import Replies
 from oss_cli.server.responses import answer_response
 from oss_cli.server.served import Rules, Served
-from oss_cli.server.service import Service
+from oss_cli.server.service import Endpoint, Service
 from oss_cli.server.wire_errors import WireError, bug, from_oss_error, unfit
 
-_Endpoint = Callable[[Service, Request], Awaitable[Response]]
-_ENDPOINTS: dict[str, tuple[str, _Endpoint]] = {
+_ENDPOINTS: dict[str, tuple[str, Endpoint]] = {
     "/v1/models": ("GET", list_models),
     "/v1/models/{name:path}": ("GET", show_model),
     "/v1/chat/completions": ("POST", answer_chat),
@@ -45,15 +44,21 @@ def make_service(served: Served, rules: Rules) -> Service:
 
 
 def make_app(
-    service: Service, *, report: Callable[[BaseException], None], log: Callable[[str], None] | None = None
+    service: Service,
+    *,
+    report: Callable[[BaseException], None],
+    log: Callable[[str], None] | None = None,
+    own: Mapping[str, tuple[str, Endpoint]] | None = None,
 ) -> ASGIApp:
     """The application that answers.
 
     report: gets what should not have happened; its client is told that something did.
     log: gets a line about each request, without a word of what was said.
+    own: further endpoints, by path; those of `held.py`.
     """
+    endpoints = {**_ENDPOINTS, **(own or {})}
     routes = [
-        Route(path, partial(endpoint, service), methods=[method]) for path, (method, endpoint) in _ENDPOINTS.items()
+        Route(path, partial(endpoint, service), methods=[method]) for path, (method, endpoint) in endpoints.items()
     ]
     routes.append(Route("/health", partial(_health, service), methods=["GET"]))
     routes.append(Route("/metrics", partial(_metrics, service), methods=["GET"]))

@@ -19,7 +19,7 @@ from oss_cli.server.wire_errors import WireError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _MOST_HEADER_BYTES = 64 << 10
-_OPEN_PATHS = ("/health",)
+_OPEN_PATHS = ("/health", "/oss/hello")
 """What needs no key: it tells nothing."""
 
 

@@ -58,10 +58,12 @@ def run_server(
     *,
     drain_s: int,
     on_ready: Callable[[], None] = lambda: None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> "Ending":
     """Serve until a signal comes. Blocks, on the main thread.
 
     drain_s: how long replies may take to come to their end. on_ready: called once requests are answered.
+    is_over: asked ten times a second; when it says so, that is as good as a signal.
     """
     AppStatus.enable_automatic_graceful_drain = False  # it would cut streams off at the first signal
     config = uvicorn.Config(
@@ -81,7 +83,7 @@ def run_server(
         timeout_graceful_shutdown=drain_s,
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
     )
-    server = _Server(config, replies, on_ready)
+    server = _Server(config, replies, on_ready, is_over)
     server.run(sockets=[listener])
     return Ending(server.told_by, server.has_cut_off)
 
@@ -99,8 +101,11 @@ class Ending:
 class _Server(uvicorn.Server):
     """A server that drains at the first signal and stops at the second."""
 
-    def __init__(self, config: uvicorn.Config, replies: Replies, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, replies: Replies, on_ready: Callable[[], None], is_over: Callable[[], bool]
+    ) -> None:
         super().__init__(config)
+        self._is_over = is_over
         self._replies = replies
         self._on_ready = on_ready
         self.told_by: signal.Signals | None = None
@@ -111,6 +116,10 @@ class _Server(uvicorn.Server):
         """Begin to answer."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end; called ten times a second."""
+        return await super().on_tick(counter) or self._is_over()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in, and those out who are in."""

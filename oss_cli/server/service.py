@@ -1,13 +1,14 @@
 """What every endpoint has at hand: the model, its replies, the rules; and the ways to begin and to end an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oss_cli.backends.base import Backend
@@ -70,6 +71,10 @@ class Service:
             message = f"{self.served.name} makes embeddings, and does not answer."
             raise bad_request(message, "model", "only_embeddings")
         return await unless_gone(request, self.replies.start(backend, messages, options))
+
+
+Endpoint = Callable[[Service, Request], Awaitable[Response]]
+"""What answers at a path."""
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:

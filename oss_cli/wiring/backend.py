@@ -75,17 +75,20 @@ def open_served(
     settings: Settings,
     *,
     parallel: int,
+    is_one_shot: bool = False,
     on_progress: Callable[[float], None] | None = None,
     log: Callable[[str], None] | None = None,
 ) -> "OpenModel":
     """A model in memory, as `open_backend`, for many requests at once.
+
+    is_one_shot: loaded as for one reply alone.
 
     Raises:
         As `open_backend`.
     """
     from oss_cli.prompts.plain import PlainFormat
 
-    engine = _open_engine(choice, settings, (False, parallel), on_progress, log)
+    engine = _open_engine(choice, settings, (is_one_shot, parallel), on_progress, log)
     backend = _backend_on(engine, choice)
     return OpenModel(backend, backend.in_format(PlainFormat(engine.model.vocabulary)), engine.embedder())
 
@@ -285,8 +288,11 @@ def _model_sampling(model: "LlamaModel", choice: ModelChoice) -> "SamplingOption
     return entry.over(model.recommended_sampling()).over(defaults.sampling).over(PLAIN_SAMPLING)
 
 
-def engine_version() -> str:
-    """The version of llama-cpp-python; empty when it does not say. Loads llama.cpp."""
+def engine_version(backend: "Backend | None" = None) -> str:
+    """The version of llama-cpp-python; empty when it does not say. Loads llama.cpp, but where the backend knows it."""
+    known = getattr(backend, "engine_version", None)
+    if isinstance(known, str):
+        return known
     from oss_cli.engine.llama.devices import build_version
 
     return build_version()

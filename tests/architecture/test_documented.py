@@ -23,7 +23,7 @@ def commands() -> list[str]:
 def test_every_command_is_in_the_readme() -> None:
     assert commands()[:8] == ["run", "chat", "batch", "serve", "list", "models", "show", "pull"]
     assert set(commands()[8:]) == {
-        "import", "verify", "rm", "alias", "doctor", "bench", "config", "history", "template",
+        "import", "verify", "rm", "alias", "load", "ps", "stop", "doctor", "bench", "config", "history", "template",
     }  # fmt: skip
     for command in commands():
         assert f"`oss {command}" in README

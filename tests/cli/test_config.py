@@ -53,6 +53,8 @@ def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
         ("ctx", ["4096"], "ctx = 4096", "4096"),
         ("gpu-layers", ["-1"], "gpu_layers = -1", "-1"),
         ("offline", ["yes"], "offline = true", "true"),
+        ("keep_alive", ["600s"], 'keep_alive = "10m"', "10m"),
+        ("keep_alive", ["off"], 'keep_alive = "0"', "0"),
         ("markdown", ["off"], "markdown = false", "false"),
         ("overflow", ["Drop"], 'overflow = "drop"', "drop"),
         ("reasoning-budget", ["0"], "reasoning_budget = 0", "0"),
@@ -125,6 +127,11 @@ def test_a_link_to_the_file_stays_a_link(file: Path, tmp_path: Path) -> None:
             2,
         ),
         (("set", "ctx", "many"), "error: ctx cannot be 'many'\n  it must be a whole number from 1 to 2147483647\n", 2),
+        (
+            ("set", "keep_alive", "-1m"),
+            "error: keep_alive cannot be '-1m'\n  it must be a time as 90s, 10m, 2h or 1d, or 0\n",
+            2,
+        ),
         (("set", "offline", "maybe"), "error: offline cannot be 'maybe'\n  it must be true or false\n", 2),
         (
             ("set", "effort", "a", "b"),

@@ -35,6 +35,7 @@ repack = false
 speculation = "off"
 draft = "small"
 offline = true
+keep_alive = "10m"
 server = "gpu"
 hub_cache = "/big/cache"
 models_folder = "/big/models"
@@ -70,6 +71,7 @@ ALL = Settings(
     speculation=Speculation.OFF,
     draft="small",
     offline=True,
+    keep_alive=600,
     server="gpu",
     hub_cache=Path("/big/cache"),
     models_folder=Path("/big/models"),
@@ -93,9 +95,9 @@ ALL = Settings(
 )
 NAMES = (
     "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, batch, "
-    "repack, speculation, draft, offline, server, hub_cache, models_folder, private, overflow, reasoning_budget, "
-    "reasoning, editing_mode, markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, "
-    "logit_bias"
+    "repack, speculation, draft, keep_alive, offline, server, hub_cache, models_folder, private, overflow, "
+    "reasoning_budget, reasoning, editing_mode, markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, "
+    "max_tokens, stop, logit_bias"
 )
 
 
@@ -128,7 +130,7 @@ def test_every_setting_may_stand_in_config_toml(config: Path) -> None:
 def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
         "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "off", "small",
-        "true", "gpu",
+        "10M", "true", "gpu",
         "/big/cache", "/big/models", "1", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",

@@ -1,0 +1,321 @@
+"""A model that is kept in memory between commands: found, put there, looked at and taken out.
+
+What `oss run` does when such a model is there loads no engine: `open_model`.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from oss_cli import __version__
+from oss_cli.durations import describe_duration
+from oss_cli.errors import BadUsage, OssError, quoted
+from oss_cli.paths import find_holders_folder
+from oss_cli.settings import Settings
+from oss_cli.wiring.choice import ModelChoice, note_use
+from oss_cli.wiring.machine import weights_bytes
+from oss_cli.wiring.servers import ServerChoice
+from oss_cli.wiring.settings import open_catalogue
+
+if TYPE_CHECKING:
+    from oss_cli.backends.base import Backend
+    from oss_cli.holders.client import HolderClient, HolderStatus
+    from oss_cli.holders.folder import HoldersFolder
+    from oss_cli.holders.record import HolderRecord
+    from oss_cli.holders.stopping import Stopped
+    from oss_cli.holders.wanted import Wanted
+
+USUAL_KEEP_ALIVE_S = 600
+_LOAD_SETTINGS = (
+    "ctx",
+    "gpu_layers",
+    "cpu_moe",
+    "kv_type",
+    "threads",
+    "no_mmap",
+    "mlock",
+    "batch",
+    "speculation",
+    "draft",
+)
+_SERVE_PACKAGES = ("starlette", "uvicorn", "sse_starlette")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A model that is kept in memory."""
+
+    record: "HolderRecord"
+    status: "HolderStatus | None"
+    """None: its process is loading it, or does not answer."""
+
+
+class LoadWatcher(Protocol):
+    """Whoever shows how far a model has been loaded."""
+
+    def show(self, share: float, /) -> None:
+        """The share that is loaded, 0 to 1; may be called on another thread."""
+
+
+class _Nobody:
+    def show(self, share: float, /) -> None:
+        """Nobody watches."""
+
+
+Watch = Callable[[], AbstractContextManager[LoadWatcher]]
+"""Begins to show a load: once now, and once more where the model has to be loaded again."""
+
+
+def open_model(
+    choice: ModelChoice | ServerChoice,
+    settings: Settings,
+    *,
+    is_one_shot: bool,
+    watch: Watch = lambda: nullcontext(_Nobody()),
+    log: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = lambda text: None,
+) -> "Backend":
+    """A model ready to answer: where it is kept in memory, else loaded here, as `open_backend`. Close it.
+
+    With the setting `keep_alive` it is put where it is kept, and stays there when the backend is closed. What stands in
+    the way of that is told to `warn`, or if it is nobody's business to `log`, and the model is loaded here.
+
+    Raises:
+        As `open_backend`.
+    """
+    from oss_cli.wiring.backend import open_backend
+
+    if isinstance(choice, ServerChoice):
+        return open_backend(choice, settings, is_one_shot=is_one_shot)
+
+    def tell(text: str) -> None:
+        if log is not None:
+            log(f"{choice.name}: {text}\n")
+
+    def load_here() -> "Backend":
+        with watch() as watcher:
+            return open_backend(choice, settings, is_one_shot=is_one_shot, on_progress=watcher.show, log=log)
+
+    def reopen() -> "Backend":
+        if is_one_shot:
+            return load_here()
+        return open_model(choice, settings, is_one_shot=False, watch=watch, log=log, warn=warn)
+
+    if settings.keep_alive == 0:
+        return load_here()
+    client = _find(choice, settings, tell)
+    if client is None and settings.keep_alive:
+        client = _start(choice, settings, watch, tell, warn)
+    if client is None:
+        return load_here()
+    from oss_cli.backends.held import HeldBackend
+
+    tell(f"it is in memory, kept by process {client.record.pid}")
+    note_use(choice)
+    return HeldBackend(client, reopen, is_plain=choice.is_plain)
+
+
+def keep_model(
+    choice: ModelChoice,
+    settings: Settings,
+    keep_alive_s: int,
+    *,
+    on_progress: Callable[[float], None],
+    on_replace: Callable[[str], None],
+) -> "Held":
+    """Put a model where it is kept in memory; one that is there stays for so long from now on.
+
+    on_replace: told why another process has to go first.
+
+    Raises:
+        BadUsage: what serves is not installed.
+        HolderFailed, UnsafeFolder, CannotWrite: there can be no such process.
+        OssError: the model cannot be loaded.
+    """
+    from oss_cli.holders.starting import start_holder
+
+    missing = missing_serve_packages()
+    if missing is not None:
+        raise missing
+    client = start_holder(
+        _folder(), _wanted(choice, settings), keep_alive_s,
+        on_progress=on_progress, on_replace=lambda record, why: on_replace(why),
+    )  # fmt: skip
+    note_use(choice)
+    return _look(_folder(), client.record)
+
+
+def held_models() -> list[Held]:
+    """All models that are kept in memory; what processes that are gone have left is taken away.
+
+    Raises:
+        UnsafeFolder: somebody else may have written what we would read.
+    """
+    from oss_cli.holders.stopping import is_alive
+
+    folder = _folder()
+    found = []
+    for record in folder.records():
+        if is_alive(folder, record.key):
+            found.append(_look(folder, record))
+        else:
+            folder.forget(record.key)
+    return found
+
+
+def stop_held(record: "HolderRecord") -> "Stopped":
+    """Take a model out of memory; blocks until it is."""
+    from oss_cli.holders.stopping import stop_holder
+
+    return stop_holder(_folder(), record)
+
+
+def holds_file(record: "HolderRecord", path: Path) -> bool:
+    """Whether a process keeps this file in memory."""
+    return record.wanted.path == str(path.resolve())
+
+
+def missing_serve_packages() -> BadUsage | None:
+    """The error for what serves and is not installed; None: all of it is."""
+    missing = [name.replace("_", "-") for name in _SERVE_PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    verb = "is" if len(missing) == 1 else "are"
+    cause = f"{', '.join(missing)} {verb} not installed"
+    hint = f"{quoted(sys.executable)} -m pip install 'oss-cli[serve]'"
+    return BadUsage("keeping a model in memory needs more packages", cause=cause, hint=hint)
+
+
+def stamp_of(choice: ModelChoice) -> dict[str, str]:
+    """What the same reply depends on beside the model's path and how it is loaded; loads no engine."""
+    import hashlib
+
+    from oss_cli.holders.wanted import PROTOCOL
+
+    catalogue = open_catalogue()
+    told = repr((choice.name, choice.entry, sorted(catalogue.architectures.items())))
+    found = choice.path.stat()
+    return {
+        "protocol": PROTOCOL,
+        "version": __version__,
+        "build": _build(),
+        "file": f"{weights_bytes(choice.path)}:{found.st_mtime_ns}:{found.st_ino}",
+        "catalogue": hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+    }
+
+
+def load_settings_of(wanted: "Wanted") -> Settings:
+    """The settings by which a model is loaded; the reverse of what `Wanted.load` was made of."""
+    from oss_cli.settings import set_setting
+
+    settings = Settings()
+    for name, value in wanted.load.items():
+        if name in _LOAD_SETTINGS:
+            settings = set_setting(settings, name, str(value).lower() if isinstance(value, bool) else str(value))
+    return settings
+
+
+def _find(choice: ModelChoice, settings: Settings, tell: Callable[[str], None]) -> "HolderClient | None":
+    """Who keeps what is wanted, and answers; None: nobody. tell: told why one that is there will not do."""
+    from oss_cli.holders.connection import HolderBusy, HolderGone
+
+    try:
+        return _asked(choice, settings, tell)
+    except (HolderGone, HolderBusy) as error:
+        tell(f"the process that keeps it in memory is not used: {error}")
+    except OSError as error:
+        tell(f"nobody can tell whether it is in memory: {error.strerror or error}")
+    except OssError as error:
+        tell(f"nobody can tell whether it is in memory: {error.message}: {error.cause}")
+    return None
+
+
+def _asked(choice: ModelChoice, settings: Settings, tell: Callable[[str], None]) -> "HolderClient | None":
+    """The same; raises what stands in the way."""
+    from oss_cli.holders.client import HolderClient
+    from oss_cli.holders.record import HolderState
+
+    folder = _folder()
+    if not folder.path.is_dir():
+        return None
+    folder.check()
+    wanted = _wanted(choice, settings)
+    record = folder.read(wanted.key)
+    if record is None or record.state is not HolderState.READY:
+        return None
+    why = wanted.differs(record.wanted.stamp)
+    if why:
+        tell(f"what process {record.pid} keeps in memory is not used: {why}")
+        return None
+    client = HolderClient(folder, record)
+    client.status()
+    return client
+
+
+def _start(
+    choice: ModelChoice,
+    settings: Settings,
+    watch: Watch,
+    tell: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> "HolderClient | None":
+    from oss_cli.errors import CannotWrite, HolderFailed, UnsafeFolder
+    from oss_cli.holders.starting import start_holder
+
+    keep_alive_s = settings.keep_alive or USUAL_KEEP_ALIVE_S
+    missing = missing_serve_packages()
+    if missing is not None:
+        warn(f"keep_alive is {describe_duration(keep_alive_s)}, but {missing.cause}: {missing.hint}")
+        return None
+    try:
+        with watch() as watcher:
+            return start_holder(
+                _folder(), _wanted(choice, settings), keep_alive_s,
+                on_progress=watcher.show, on_replace=lambda record, why: tell(f"it is loaded anew: {why}"),
+            )  # fmt: skip
+    except (CannotWrite, HolderFailed, UnsafeFolder) as error:
+        warn(": ".join(part for part in (error.message, error.cause) if part))
+        return None
+
+
+def _look(folder: "HoldersFolder", record: "HolderRecord") -> Held:
+    from oss_cli.holders.client import HolderClient
+    from oss_cli.holders.connection import HolderBusy, HolderGone
+
+    try:
+        return Held(record, HolderClient(folder, record).status())
+    except (HolderGone, HolderBusy):
+        return Held(record, None)
+
+
+def _folder() -> "HoldersFolder":
+    from oss_cli.holders.folder import HoldersFolder
+
+    return HoldersFolder(find_holders_folder())
+
+
+def _wanted(choice: ModelChoice, settings: Settings) -> "Wanted":
+    from oss_cli.holders.wanted import Wanted
+
+    decided = {name: getattr(settings, name) for name in _LOAD_SETTINGS}
+    return Wanted(
+        name=choice.name,
+        asked=choice.name if choice.entry is not None else str(choice.path.absolute()),
+        path=str(choice.path.resolve()),
+        load={name: value for name, value in decided.items() if value is not None},
+        stamp=stamp_of(choice),
+    )
+
+
+def _build() -> str:
+    """Which llama.cpp this process would load, without loading it: its version is in a file that the build changes."""
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or spec.origin is None:
+        return ""
+    origin = Path(spec.origin)
+    files = [origin, *sorted((origin.parent / "lib").glob("*llama.*"))]
+    return ":".join(f"{file}:{(found := file.stat()).st_size}:{found.st_mtime_ns}" for file in files)
