@@ -102,10 +102,12 @@ class KvType(StrEnum):
 
 
 class Speculation(StrEnum):
-    """Whether tokens are guessed beforehand and evaluated together: the same replies, sooner."""
+    """Whether tokens are guessed beforehand and evaluated together: replies come sooner."""
 
     AUTO = "auto"
-    """Where it pays, by what was measured."""
+    """Where it pays, by what was measured; not with a seed or at temperature 0: such a reply comes again exactly."""
+    ON = "on"
+    """Also then. Several tokens together round a little differently than one by one."""
     OFF = "off"
 
 

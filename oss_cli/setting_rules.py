@@ -94,7 +94,9 @@ SETTING_RULES: dict[str, SettingRule] = {
     "mlock": _switch("true: keep the model from being swapped out"),
     "batch": _whole(32, 4096, "tokens of a prompt that are computed together"),
     "repack": _switch("true: chats copy weights into a layout for faster prompts; false: never"),
-    "speculation": _choice(Speculation, "guess the next tokens where it pays: auto, or off"),
+    "speculation": _choice(
+        Speculation, "guess the next tokens where it pays: auto, on (also with a seed or at temperature 0) or off"
+    ),
     "draft": _text("a smaller model of the same family that guesses the next tokens"),
     "keep_alive": SettingRule(
         read_duration, DURATION_FORM, "how long oss run and oss chat leave a model in memory after its last use; 0: not"

@@ -32,6 +32,8 @@ class LocalModel:
     """What decides where a request does not."""
     sha256: str = ""
     """Of its (first) file; empty where nobody knows it."""
+    always_guesses: bool = False
+    """Whether tokens are also guessed where a seed or temperature 0 promises the same reply again."""
 
 
 class LocalBackend:
@@ -61,6 +63,7 @@ class LocalBackend:
         self._check_open()
         started = time.perf_counter()
         sampling = options.sampling.over(self._model.sampling)
+        is_repeatable = sampling.seed is not None or sampling.temperature == 0
         if sampling.seed is None:
             sampling = replace(sampling, seed=_fresh_seed())
         options = self._with_known_tokens(options)
@@ -86,6 +89,7 @@ class LocalBackend:
             recurring_tokens=self._recurring_tokens(messages, options, prompt),
             cancelled=options.cancelled,
             chances=options.chances,
+            may_guess=self._model.always_guesses or not is_repeatable,
         )
         first_token_s = 0.0
         with closing(self._engine.generate(request)) as steps:

@@ -43,7 +43,7 @@ PairsOption = Annotated[
         "-o",
         metavar="NAME=VALUE",
         help="A sampling option, repeatable: temperature, top_p, top_k, min_p, repeat_penalty, seed, max_tokens, stop, "
-        "logit_bias; and speculation=off.",
+        "logit_bias; and speculation=on|off.",
     ),
 ]
 MaxTokensOption = Annotated[

@@ -55,8 +55,9 @@ def write_answer(request: Request) -> None:
     console = open_console(needs_err=False)  # an answer is not lost because nobody could read what goes beside it
     for notice in request.notices:
         show_notice(console, notice)
-    if request.wishes.is_json or request.wishes.is_json_lines:
-        request = request.with_seed()
+    wishes = request.wishes
+    if wishes.is_json or wishes.is_json_lines or wishes.shows_stats or wishes.shows_log:
+        request = request.with_seed()  # it is told, and makes the same answer again: see Speculation.AUTO
     with leaving_on_sigterm():
         started = time.monotonic()
         with closing(_open_backend(request, console)) as backend:

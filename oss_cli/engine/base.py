@@ -77,6 +77,8 @@ class GenerationRequest:
     """Set from any thread: the generation ends as cancelled."""
     chances: int | None = None
     """Whether each sampled token comes with its chance, and with so many of the likeliest others."""
+    may_guess: bool = True
+    """Whether several tokens may be evaluated together, as many as pay; rounding then depends on measured times."""
 
 
 class EndReason(StrEnum):

@@ -67,7 +67,7 @@ def open_backend(
     if isinstance(choice, ServerChoice):
         return open_remote(choice, settings, is_batch=not is_one_shot)
     engine = _open_engine(choice, settings, (is_one_shot, sequences), on_progress, log)
-    return _backend_on(engine, choice)
+    return _backend_on(engine, choice, settings)
 
 
 def open_served(
@@ -89,7 +89,7 @@ def open_served(
     from oss_cli.prompts.plain import PlainFormat
 
     engine = _open_engine(choice, settings, (is_one_shot, parallel), on_progress, log)
-    backend = _backend_on(engine, choice)
+    backend = _backend_on(engine, choice, settings)
     return OpenModel(backend, backend.in_format(PlainFormat(engine.model.vocabulary)), engine.embedder())
 
 
@@ -125,11 +125,15 @@ def _open_engine(
         raise
 
 
-def _backend_on(engine: "LlamaEngine", choice: ModelChoice) -> "LocalBackend":
+def _backend_on(engine: "LlamaEngine", choice: ModelChoice, settings: Settings) -> "LocalBackend":
     from oss_cli.backends.local import LocalBackend, LocalModel
+    from oss_cli.plan import Speculation
 
     prompt_format = choose_format(engine.model, choice.entry, is_plain=choice.is_plain)
-    model = LocalModel(choice.name, _model_sampling(engine.model, choice), sha256_of(choice))
+    model = LocalModel(
+        choice.name, _model_sampling(engine.model, choice), sha256_of(choice),
+        always_guesses=settings.speculation is Speculation.ON,
+    )  # fmt: skip
     note_use(choice)
     return LocalBackend(engine, prompt_format, model)
 

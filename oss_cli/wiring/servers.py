@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 """Tells a person what is waited for."""
 
 _KEY_VARIABLE = "OSS_API_KEY"
-_LOCAL_ALONE = ("gpu_layers", "cpu_moe", "kv_type", "threads", "no_mmap", "mlock", "reasoning_budget")
+_LOCAL_ALONE = ("gpu_layers", "cpu_moe", "kv_type", "threads", "no_mmap", "mlock", "draft", "cache", "reasoning_budget")
 """Settings that a server never hears of."""
 
 

@@ -12,7 +12,7 @@ from tests.harness import run_oss
 ASKED = ("--temperature", "0", "--json", "Repeat after me: to be or not to be")
 
 
-@pytest.mark.parametrize("command", [("run", "-o", "speculation=auto"), ("run",)], ids=["auto", "off"])
+@pytest.mark.parametrize("command", [("run", "-o", "speculation=on"), ("run",)], ids=["on", "off"])
 def test_a_draft_model_guesses_and_the_answer_is_the_same(tiny_gpt_oss: Path, command: tuple[str, ...]) -> None:
     model = str(tiny_gpt_oss)
     alone = json.loads(run_oss("run", "-m", model, *ASKED).stdout)
@@ -23,6 +23,15 @@ def test_a_draft_model_guesses_and_the_answer_is_the_same(tiny_gpt_oss: Path, co
     assert alone["usage"]["drafted_tokens"] == 0
     assert 0 <= value["usage"]["accepted_tokens"] <= value["usage"]["drafted_tokens"]
     assert (value["usage"]["drafted_tokens"] > 0) <= (command != ("run",))
+
+
+def test_what_can_be_asked_for_again_is_not_guessed_unless_that_is_asked_for(tiny_gpt_oss: Path) -> None:
+    model = str(tiny_gpt_oss)
+    for exact in (("--temperature", "0"), ("--seed", "3"), ()):  # --json tells the seed
+        value = json.loads(
+            run_oss("run", "-o", "speculation=auto", "-m", model, "--draft", model, *exact, "--json", "Hi").stdout
+        )
+        assert value["usage"]["drafted_tokens"] == 0
 
 
 def test_a_draft_model_of_another_vocabulary_is_one_clear_error(tiny_gpt_oss: Path, smollm2: Path) -> None:
@@ -43,7 +52,7 @@ def test_a_draft_model_that_is_not_here_is_an_error(tiny_gpt_oss: Path) -> None:
 def test_speculation_has_two_values(tiny_gpt_oss: Path) -> None:
     result = run_oss("run", "-o", "speculation=fast", "-m", str(tiny_gpt_oss), "Hi")
     assert (result.stdout, result.status) == ("", 2)
-    assert result.stderr == "error: speculation cannot be 'fast'\n  it must be auto or off\n"
+    assert result.stderr == "error: speculation cannot be 'fast'\n  it must be auto, on or off\n"
 
 
 def test_what_was_guessed_is_told_with_the_speed() -> None:

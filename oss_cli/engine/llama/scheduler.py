@@ -219,7 +219,7 @@ class Scheduler:
             job.filtered = FilteredSampling(job.sampler, job.request.only, vocabulary_size=size)
         if job.request.chances is not None:
             job.chances = Chances(job.request.chances, vocabulary_size=size)
-        if self._habits is not None:
+        if self._habits is not None and job.request.may_guess:
             job.speculation = Speculation(self._habits)
         self._running.append(job)
         job.events.put(Prefilled(job.reused_tokens, len(prompt)))
