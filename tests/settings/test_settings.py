@@ -40,6 +40,8 @@ server = "gpu"
 hub_cache = "/big/cache"
 models_folder = "/big/models"
 private = true
+cache = true
+cache_gb = 12
 overflow = "compact"
 reasoning_budget = 512
 reasoning = "hide"
@@ -76,6 +78,8 @@ ALL = Settings(
     hub_cache=Path("/big/cache"),
     models_folder=Path("/big/models"),
     private=True,
+    cache=True,
+    cache_gb=12,
     overflow=Overflow.COMPACT,
     reasoning_budget=512,
     reasoning=ReasoningView.HIDE,
@@ -95,9 +99,9 @@ ALL = Settings(
 )
 NAMES = (
     "the settings are model, system, effort, ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, batch, "
-    "repack, speculation, draft, keep_alive, offline, server, hub_cache, models_folder, private, overflow, "
-    "reasoning_budget, reasoning, editing_mode, markdown, temperature, top_p, top_k, min_p, repeat_penalty, seed, "
-    "max_tokens, stop, logit_bias"
+    "repack, speculation, draft, keep_alive, offline, server, hub_cache, models_folder, private, cache, cache_gb, "
+    "overflow, reasoning_budget, reasoning, editing_mode, markdown, temperature, top_p, top_k, min_p, repeat_penalty, "
+    "seed, max_tokens, stop, logit_bias"
 )
 
 
@@ -131,7 +135,7 @@ def test_every_setting_may_stand_in_the_environment(config: Path) -> None:
     values = [
         "gpt-oss-20b", "Be brief.", "HIGH", "4096", "8", "-1", "4", "q8_0", "true", "true", "256", "no", "off", "small",
         "10M", "true", "gpu",
-        "/big/cache", "/big/models", "1", "Compact", "512", "HIDE", "vi", "off",
+        "/big/cache", "/big/models", "1", "on", "12", "Compact", "512", "HIDE", "vi", "off",
         "0.5", "0.9", "20", "0.1", "1.1", "7", "100", "END",
         "42:-5",
     ]  # fmt: skip
