@@ -93,7 +93,7 @@ class _Bench:
         """
         sampling = SamplingOptions(temperature=0.0, max_tokens=replies, seed=0, logit_bias=self._no_end)
         request = GenerationRequest(
-            prompt=prompt, sampling=sampling, on_token=lambda token: GO_ON, stable_tokens=stable
+            prompt=prompt, sampling=sampling, on_token=lambda token: GO_ON, stable_tokens=stable, may_guess=False
         )
         started, first_s, ended = time.perf_counter(), 0.0, None
         for event in self._engine.generate(request):

@@ -33,7 +33,7 @@ async def answer_chat(service: Service, request: Request) -> Response:
     asked = await asyncio.to_thread(read_chat_request, body, service.served.options())  # schemas take their time
     service.check_model(asked.model)
     messages = service.with_system(asked.messages)
-    reply = await service.begin(request, service.served.chat, messages, asked.options)
+    reply = await service.begin(request, service.served.chat, messages, asked.options, is_streamed=asked.is_streamed)
     answer = ChatAnswer(asked, service.served.name)
     if asked.is_streamed:
         return ReplyStream(reply, answer.stream(reply))

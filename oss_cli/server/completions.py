@@ -52,7 +52,9 @@ async def answer_completion(service: Service, request: Request) -> Response:
     """
     asked = _read(await read_json(request, service.rules), service.served.options())
     service.check_model(asked.model)
-    reply = await service.begin(request, service.served.plain, [user_message(asked.prompt)], asked.options)
+    reply = await service.begin(
+        request, service.served.plain, [user_message(asked.prompt)], asked.options, is_streamed=asked.is_streamed
+    )
     answer = _Answer(asked, service.served.name)
     if asked.is_streamed:
         return ReplyStream(reply, answer.stream(reply))

@@ -102,7 +102,7 @@ def held_endpoints(keeping: Keeping) -> Mapping[str, tuple[str, Endpoint]]:
         messages, options = request_from_json(given)
         given.end()
         try:
-            return EventLines(await service.begin(request, backend, messages, options))
+            return EventLines(await service.begin(request, backend, messages, options, is_streamed=True))
         except OssError as error:
             return _line(error_to_json(error))
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from oss_cli.backends.base import Backend
-from oss_cli.conversation.events import Event, TurnEnded
+from oss_cli.conversation.events import Event, TokensSampled, TurnEnded
 from oss_cli.conversation.messages import Message
 from oss_cli.conversation.options import ReplyOptions
 from oss_cli.server.admission import Admission
@@ -27,9 +27,13 @@ _Passed = Event | BaseException | None
 class RunningReply:
     """A reply on its way. Iterate over it once; `close` it in any case, which stops the model."""
 
-    def __init__(self, make: "Callable[[RunningReply], None]") -> None:
-        """make: blocks while it makes the reply, and hands its events to `put`."""
+    def __init__(self, make: "Callable[[RunningReply], None]", *, tells_at_once: bool = True) -> None:
+        """make: blocks while it makes the reply, and hands its events to `put`.
+        tells_at_once: else the loop hears of the first event, and of the rest when all are there, which is cheaper.
+        """
         self._make = make
+        self._tells_at_once = tells_at_once
+        self._has_begun = False
         self._loop = asyncio.get_running_loop()
         self._passed: deque[_Passed] = deque()  # its append and popleft are safe between threads
         self._wakes = asyncio.Event()
@@ -84,7 +88,9 @@ class RunningReply:
     def put(self, passed: _Passed) -> None:
         """Hand something over."""
         self._passed.append(passed)
-        if not self._has_called:  # one call wakes the loop for everything that comes until it runs
+        is_told = self._tells_at_once or not self._has_begun or passed is None
+        self._has_begun = True
+        if is_told and not self._has_called:  # one call wakes the loop for everything that comes until it runs
             self._has_called = True
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
                 self._loop.call_soon_threadsafe(self._wake)
@@ -104,7 +110,9 @@ class Replies:
         self._metrics = metrics
         self._running: set[RunningReply] = set()
 
-    async def start(self, backend: Backend, messages: Sequence[Message], options: ReplyOptions) -> RunningReply:
+    async def start(
+        self, backend: Backend, messages: Sequence[Message], options: ReplyOptions, *, tells_at_once: bool = True
+    ) -> RunningReply:
         """A reply that has begun: its place is taken and its prompt accepted.
 
         Raises:
@@ -118,9 +126,10 @@ class Replies:
                 for event in events:
                     if reply.cancelled.is_set():
                         break
-                    reply.put(event)
+                    if not isinstance(event, TokensSampled) or event.chances:  # the text says the rest
+                        reply.put(event)
 
-        reply = await self.run(make)
+        reply = await self.run(make, tells_at_once=tells_at_once)
         try:
             reply.first = await reply.next()
         except BaseException:
@@ -128,14 +137,14 @@ class Replies:
             raise
         return reply
 
-    async def run(self, make: Callable[[RunningReply], None]) -> RunningReply:
+    async def run(self, make: Callable[[RunningReply], None], *, tells_at_once: bool = True) -> RunningReply:
         """Anything that takes a place among the replies, begun.
 
         Raises:
             WireError: as `start`.
         """
         await self.admission.enter()
-        reply = RunningReply(make)
+        reply = RunningReply(make, tells_at_once=tells_at_once)
         began = time.perf_counter()
         self._running.add(reply)
         ended = asyncio.get_running_loop().run_in_executor(self._threads, reply.run)

@@ -37,7 +37,9 @@ async def answer_response(service: Service, request: Request) -> Response:
     service.check_model(asked.model)
     history = (*_earlier(service, asked.previous_id), *asked.messages)
     messages = (Message(Role.DEVELOPER, asked.instructions), *history) if asked.instructions else history
-    reply = await service.begin(request, service.served.chat, service.with_system(messages), asked.options)
+    reply = await service.begin(
+        request, service.served.chat, service.with_system(messages), asked.options, is_streamed=asked.is_streamed
+    )
     answer = _Answer(asked, history, service.served.name, service.kept)
     if asked.is_streamed:
         return ReplyStream(reply, answer.stream(reply))

@@ -9,6 +9,7 @@ import contextlib
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -27,8 +28,12 @@ _MOST_HEADER_BYTES = 64 << 10
 _MOST_CONNECTIONS = 512
 """Fewer than the files that a process may have open (1,024 on most systems)."""
 _LISTEN_BACKLOG = 128
-_HALT_S = 2
+_HALT_S = 2.0
 """For answers that say that they were stopped to get out, after the second signal or the end of the time to drain."""
+_POLL_S = 0.05
+_SWITCH_S = 0.0002
+"""How long one thread may hold the interpreter against another, 5 ms by default: after each evaluation the engine's may
+have to wait that long."""
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -65,6 +70,7 @@ def run_server(
     drain_s: how long replies may take to come to their end. on_ready: called once requests are answered.
     is_over: asked ten times a second; when it says so, that is as good as a signal.
     """
+    sys.setswitchinterval(_SWITCH_S)
     AppStatus.enable_automatic_graceful_drain = False  # it would cut streams off at the first signal
     config = uvicorn.Config(
         app,
@@ -111,6 +117,8 @@ class _Server(uvicorn.Server):
         self.told_by: signal.Signals | None = None
         """The signal that ended it."""
         self.has_cut_off = False
+        # uvicorn would cancel what answers, and its clients would hear nothing.
+        self._drain_s, config.timeout_graceful_shutdown = config.timeout_graceful_shutdown, None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
@@ -125,19 +133,19 @@ class _Server(uvicorn.Server):
         """Let nobody in, and those out who are in."""
         self._replies.admission.close()
         draining = asyncio.ensure_future(super().shutdown(sockets))
-        watching = asyncio.ensure_future(self._watch_for_force())
-        await asyncio.wait({draining, watching}, return_when=asyncio.FIRST_COMPLETED)
-        watching.cancel()
-        self._cut_off()
-        if not draining.done():
-            await asyncio.wait({draining}, timeout=_HALT_S)
-            draining.cancel()
+        forced = asyncio.ensure_future(self._wait_for_force())
+        await asyncio.wait({draining, forced}, timeout=self._drain_s, return_when=asyncio.FIRST_COMPLETED)
+        forced.cancel()
+        if self.server_state.tasks:
+            await self._cut_off()
+        draining.cancel()
+        await asyncio.wait({draining})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come."""
         self.told_by = signal.Signals(sig)
         if self.should_exit:
-            self.force_exit = True
+            self.force_exit = True  # uvicorn's own waiting ends at this, too
         self.should_exit = True
 
     @contextlib.contextmanager
@@ -146,15 +154,17 @@ class _Server(uvicorn.Server):
         with super().capture_signals():  # which raises what it has captured: nothing, since `handle_exit` is ours
             yield
 
-    def _cut_off(self) -> None:
-        self.has_cut_off = self.has_cut_off or self._replies.admission.running > 0
+    async def _cut_off(self) -> None:
+        """Stop every reply, and let out what its client is to hear of that."""
+        self.has_cut_off = True
         self._replies.cancel_all()
+        deadline = time.monotonic() + _HALT_S
+        while self.server_state.tasks and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_S)
 
-    async def _watch_for_force(self) -> None:
+    async def _wait_for_force(self) -> None:
         while not self.force_exit:
-            await asyncio.sleep(0.05)
-        self._cut_off()
-        await asyncio.sleep(_HALT_S)
+            await asyncio.sleep(_POLL_S)
 
 
 class _PatientProtocol(H11Protocol):

@@ -58,7 +58,13 @@ class Service:
         return (system_message(self.served.system), *messages)
 
     async def begin(
-        self, request: Request, backend: Backend, messages: Sequence[Message], options: ReplyOptions
+        self,
+        request: Request,
+        backend: Backend,
+        messages: Sequence[Message],
+        options: ReplyOptions,
+        *,
+        is_streamed: bool,
     ) -> RunningReply:
         """A reply that has begun; close it.
 
@@ -70,7 +76,7 @@ class Service:
         if self.served.embedder is not None:
             message = f"{self.served.name} makes embeddings, and does not answer."
             raise bad_request(message, "model", "only_embeddings")
-        return await unless_gone(request, self.replies.start(backend, messages, options))
+        return await unless_gone(request, self.replies.start(backend, messages, options, tells_at_once=is_streamed))
 
 
 Endpoint = Callable[[Service, Request], Awaitable[Response]]

@@ -94,7 +94,8 @@ def test_the_second_signal_stops_at_once(
         answer = connection.getresponse()
         answer.readline()
         server.child.send_signal(number)
-        reader = Thread(target=answer.read, daemon=True)
+        texts: list[str] = []
+        reader = Thread(target=lambda: texts.append(answer.read().decode()), daemon=True)
         reader.start()
         reader.join(1)
         assert reader.is_alive()  # it drains
@@ -102,6 +103,18 @@ def test_the_second_signal_stops_at_once(
         assert server.child.wait(30) == status
         reader.join(30)
         connection.close()
+    assert json.loads(texts[0].strip().rpartition("data: ")[2])["error"]["code"] == "stopping"
+
+
+def test_replies_that_take_longer_than_they_may_are_cut_off(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    with serving(tiny_gpt_oss, tmp_path, "--parallel", "1", "--drain", "1", "-o", "temperature=0") as server:
+        connection = post(server, ENDLESS)
+        wait_until(lambda: server.metric("oss_replies_running") == 1)
+        server.child.send_signal(signal.SIGTERM)
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (503, "stopping")
+        connection.close()
+        assert server.child.wait(30) == 143
 
 
 def test_an_idle_server_ends_at_once_and_without_a_word(tiny_gpt_oss: Path, tmp_path: Path) -> None:
