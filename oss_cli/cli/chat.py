@@ -216,10 +216,10 @@ def _open_models(
         show_notice(console, text)
 
     def load(choice: "wiring.ModelChoice") -> "Backend":
+        listener = wiring.Listener(lambda: LoadStatus(console.err, choice.name), log, say)
         backend = wiring.open_model(
-            wiring.keep_states(choice, settings, say), settings, is_one_shot=False,
-            watch=lambda: LoadStatus(console.err, choice.name), log=log, warn=say,
-        )  # fmt: skip
+            choice, settings, listener, is_one_shot=False, keep=lambda: wiring.keep_states(choice, settings, say)
+        )
         if backend.is_plain:
             backend.close()
             raise BadUsage(

@@ -121,7 +121,8 @@ class _Holder:
         now = time.monotonic()
         if now - self._told_at >= _TELL_S:
             self._told_at = now
-            self._folder.write(replace(self._record, share=share))
+            with contextlib.suppress(OSError):  # only for those who watch
+                self._folder.write(replace(self._record, share=share))
 
     def _serve(self, choice: "ModelChoice", model: "OpenModel") -> None:
         from oss_cli import wiring

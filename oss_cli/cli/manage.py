@@ -10,7 +10,16 @@ import typer
 
 from oss_cli.cli.completion import complete_alias, complete_installed, complete_model
 from oss_cli.cli.options import OfflineOption
-from oss_cli.errors import BadUsage, CannotWrite, NotDownloaded, NotVerified, UnknownModel, format_bytes, quoted
+from oss_cli.errors import (
+    BadUsage,
+    CannotWrite,
+    NotDownloaded,
+    NotVerified,
+    OssError,
+    UnknownModel,
+    format_bytes,
+    quoted,
+)
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import Catalogue, CatalogueEntry
@@ -49,6 +58,7 @@ def rm(
         if not yes and not confirm(console, question, otherwise=f"oss rm {name} --yes"):
             console.err.write(f"{name} stays\n")
             continue
+        _let_go(console, removal)
         remove(removal)
         console.out.write(f"{name} is removed; {format_bytes(removal.freed_bytes)} are free again\n")
         _forget(console, store, name)
@@ -221,6 +231,22 @@ def _show_removal(console: "Console", removal: "Removal") -> None:
         if path in partials:
             note = f"  (a download that was broken off: {format_bytes(path.stat().st_size)})"
         console.err.write(f"{path}{note}\n")
+
+
+def _let_go(console: "Console", removal: "Removal") -> None:
+    """Take a model out of memory before its files go: as long as a process holds them, their bytes are not free."""
+    from oss_cli import wiring
+
+    paths = [*removal.files, *removal.blobs]
+    try:
+        held = [
+            one.record for one in wiring.held_models() if any(wiring.holds_file(one.record, path) for path in paths)
+        ]
+    except OssError:  # a folder that is not safe to read, say: the model can be removed all the same
+        return
+    for record in held:
+        wiring.stop_held(record)
+        console.err.write(f"{record.name} is out of memory\n")
 
 
 def _forget(console: "Console", store: "LocalStore", name: str) -> None:

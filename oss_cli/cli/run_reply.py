@@ -116,14 +116,20 @@ def _place(backend: "Backend", request: Request) -> tuple[str, str]:
 
 
 def _open_backend(request: Request, console: Console) -> "Backend":
-    choice = request.choice
-    is_kept = request.resumed or request.wishes.saves or request.settings.cache
-    if is_kept and isinstance(choice, wiring.ModelChoice):
-        choice = wiring.keep_states(choice, request.settings, lambda text: show_notice(console, text))
-    return wiring.open_model(
-        choice, request.settings, is_one_shot=True, watch=lambda: LoadStatus(console.err, request.choice.name),
-        log=console.err.write if request.wishes.shows_log else None, warn=lambda text: show_notice(console, text),
-    )  # fmt: skip
+    choice, settings = request.choice, request.settings
+
+    def say(text: str) -> None:
+        show_notice(console, text)
+
+    def keep() -> "wiring.ModelChoice | wiring.ServerChoice":
+        is_kept = request.resumed or request.wishes.saves or settings.cache
+        return (
+            wiring.keep_states(choice, settings, say) if is_kept and isinstance(choice, wiring.ModelChoice) else choice
+        )
+
+    log = console.err.write if request.wishes.shows_log else None
+    listener = wiring.Listener(lambda: LoadStatus(console.err, choice.name), log, say)
+    return wiring.open_model(choice, settings, listener, is_one_shot=True, keep=keep)
 
 
 @contextmanager

@@ -44,7 +44,9 @@ _TEXT_NAMES = {kind: name for name, kind in _TEXTS.items()}
 
 
 def request_to_json(messages: Sequence[Message], options: ReplyOptions) -> dict[str, object]:
-    """Everything about a reply, but for `cancelled`, which is between threads, and `chances`, for which others ask."""
+    """Everything about a reply, but for `cancelled`, which is between threads, and what `oss serve` alone asks for:
+    `chances` and `call_form`.
+    """
     begun = options.begun
     return {
         "messages": [_message_to_json(one) for one in messages],
@@ -55,6 +57,8 @@ def request_to_json(messages: Sequence[Message], options: ReplyOptions) -> dict[
             {"name": one.name, "description": one.description, "parameters": one.parameters} for one in options.tools
         ],
         "goes_on": options.goes_on,
+        "conversation": options.conversation,
+        "recurring": options.recurring,
         "begun": {"message": _message_to_json(begun.message), "tokens": list(begun.tokens)} if begun else None,
         "reasoning_budget": options.reasoning_budget,
         "answer_form": _form_to_json(options.answer_form),
@@ -70,6 +74,8 @@ def request_from_json(given: Fields) -> tuple[tuple[Message, ...], ReplyOptions]
         effort=given.one_of("effort", ReasoningEffort),
         tools=given.parts("tools", _tool_from_json),
         goes_on=_switch(given.take("goes_on"), given.at("goes_on")),
+        conversation=given.text("conversation", ""),
+        recurring=given.text("recurring", ""),
         begun=given.part("begun", _begun_from_json),
         reasoning_budget=given.part("reasoning_budget", as_whole),
         answer_form=given.part("answer_form", _form_from_json),

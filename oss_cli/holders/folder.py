@@ -4,8 +4,10 @@ Whoever could write there could put a process of their own in the place of a hol
 """
 
 import contextlib
+import json
 import os
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from oss_cli.holders.record import HolderRecord, record_from_text, record_to_tex
 
 _LONGEST_SOCKET_PATH = 100
 """Bytes: 104 on macOS and 108 on Linux, a zero at the end included (sys/un.h)."""
+_REPLACE_TRIES = 20
+_REPLACE_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,15 @@ class HoldersFolder:
         except (OSError, UnicodeDecodeError):
             return None
 
+    def pid_of(self, key: str) -> int:
+        """The process that a record names, also one of another version that says the rest in another way; 0: none."""
+        try:
+            value = json.loads(self._record(key).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return 0
+        pid = value.get("pid") if isinstance(value, dict) else None
+        return pid if isinstance(pid, int) and pid > 1 else 0
+
     def records(self) -> list[HolderRecord]:
         """What all holders have written, the oldest first; some of them may be gone.
 
@@ -105,7 +118,7 @@ class HoldersFolder:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(record_to_text(record))
-        temporary.replace(self._record(record.key))
+        _replace(temporary, self._record(record.key))
 
     def forget(self, key: str) -> None:
         """Take away what a holder that has ended has left; its log and its locks stay."""
@@ -115,3 +128,13 @@ class HoldersFolder:
 
     def _record(self, key: str) -> Path:
         return self.path / f"{key}.json"
+
+
+def _replace(new: Path, old: Path) -> None:
+    """On Windows a file cannot be replaced while somebody reads it; that takes them a moment."""
+    for _ in range(_REPLACE_TRIES if os.name == "nt" else 0):
+        with contextlib.suppress(PermissionError):
+            new.replace(old)
+            return
+        time.sleep(_REPLACE_PAUSE_S)
+    new.replace(old)

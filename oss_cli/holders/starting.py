@@ -17,7 +17,7 @@ from oss_cli.holders.client import HolderClient
 from oss_cli.holders.connection import HolderGone
 from oss_cli.holders.folder import HoldersFolder
 from oss_cli.holders.record import HolderRecord, HolderState
-from oss_cli.holders.stopping import is_alive, stop_holder
+from oss_cli.holders.stopping import is_alive, kill_holder, stop_holder
 from oss_cli.holders.wanted import Wanted
 from oss_cli.store.locks import hold
 
@@ -47,7 +47,10 @@ def start_holder(
     """
     folder.make()
     with _only_one(folder, wanted.key):
-        record = folder.read(wanted.key) if is_alive(folder, wanted.key) else None
+        lives = is_alive(folder, wanted.key)
+        record = folder.read(wanted.key) if lives else None
+        if lives and record is None:
+            kill_holder(folder, wanted.key)  # of another version, whose record says things in another way
         if record is not None:
             why = wanted.differs(record.wanted.stamp) or _silence(folder, record)
             if not why:

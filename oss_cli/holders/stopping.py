@@ -53,12 +53,19 @@ def stop_holder(folder: HoldersFolder, record: HolderRecord) -> Stopped:
         HolderClient(folder, record).stop()
         if _has_gone(folder, record.key, DRAIN_S + _LEAVE_S):
             return Stopped.LEFT
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just gone
-        # Windows has no other way, and calls it by that name.
-        os.kill(record.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-    has_gone = _has_gone(folder, record.key, _DIE_S)
+    return kill_holder(folder, record.key)
+
+
+def kill_holder(folder: HoldersFolder, key: str) -> Stopped:
+    """End a holder that is not asked: it hangs, or its record cannot be read. Blocks until it is gone."""
+    pid = folder.pid_of(key)
+    if pid and is_alive(folder, key):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just gone
+            # Windows has no other way, and calls it by that name.
+            os.kill(pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+    has_gone = _has_gone(folder, key, _DIE_S)
     if has_gone:
-        folder.forget(record.key)
+        folder.forget(key)
     return Stopped.KILLED if has_gone else Stopped.STAYS
 
 

@@ -56,13 +56,11 @@ class Wanted:
 def wanted_from_json(value: object, place: str = "") -> Wanted:
     """The reverse of `Wanted.to_json`; raises Unfit."""
     given = Fields(value, place)
-    wanted = Wanted(
+    return Wanted(
         given.text("name"), given.text("asked"), given.text("path"),
         _values(given.take("load"), given.at("load")),
         {name: str(one) for name, one in _values(given.take("stamp"), given.at("stamp")).items()},
     )  # fmt: skip
-    given.end()
-    return wanted
 
 
 def _values(value: object, place: str) -> dict[str, int | str | bool]:

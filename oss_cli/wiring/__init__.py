@@ -51,6 +51,7 @@ from oss_cli.wiring.history import open_history
 from oss_cli.wiring.holders import (
     USUAL_KEEP_ALIVE_S,
     Held,
+    Listener,
     held_models,
     holds_file,
     keep_model,
@@ -109,6 +110,7 @@ from oss_cli.wiring.states import keep_states, most_state_bytes, open_states
 __all__ = [
     "Bench",
     "Held",
+    "Listener",
     "ModelChoice",
     "OpenModels",
     "RemoteModel",

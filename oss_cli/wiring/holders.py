@@ -31,17 +31,8 @@ if TYPE_CHECKING:
 
 USUAL_KEEP_ALIVE_S = 600
 _LOAD_SETTINGS = (
-    "ctx",
-    "gpu_layers",
-    "cpu_moe",
-    "kv_type",
-    "threads",
-    "no_mmap",
-    "mlock",
-    "batch",
-    "speculation",
-    "draft",
-)
+    "ctx", "gpu_layers", "cpu_moe", "kv_type", "threads", "no_mmap", "mlock", "batch", "speculation", "draft",
+)  # fmt: skip
 _SERVE_PACKAGES = ("starlette", "uvicorn", "sse_starlette")
 
 
@@ -66,50 +57,57 @@ class _Nobody:
         """Nobody watches."""
 
 
-Watch = Callable[[], AbstractContextManager[LoadWatcher]]
-"""Begins to show a load: once now, and once more where the model has to be loaded again."""
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what while a model is opened, now or once more."""
+
+    watch: Callable[[], AbstractContextManager[LoadWatcher]] = lambda: nullcontext(_Nobody())
+    """Begins to show how far it is loaded."""
+    log: Callable[[str], None] | None = None
+    """Gets llama.cpp's own log, and where the model is."""
+    warn: Callable[[str], None] = lambda text: None
+    """Gets what a person should know."""
 
 
 def open_model(
     choice: ModelChoice | ServerChoice,
     settings: Settings,
+    listener: Listener,
     *,
     is_one_shot: bool,
-    watch: Watch = lambda: nullcontext(_Nobody()),
-    log: Callable[[str], None] | None = None,
-    warn: Callable[[str], None] = lambda text: None,
+    keep: Callable[[], ModelChoice | ServerChoice] | None = None,
 ) -> "Backend":
-    """A model ready to answer: where it is kept in memory, else loaded here, as `open_backend`. Close it.
+    """A model ready to answer: where it is kept in memory, else here or on a server, as `open_backend`. Close it.
 
     With the setting `keep_alive` it is put where it is kept, and stays there when the backend is closed. What stands in
-    the way of that is told to `warn`, or if it is nobody's business to `log`, and the model is loaded here.
+    the way of that is told to the listener, and the model is loaded here.
+
+    keep: the choice as it is to be loaded here: one that keeps its states on disk (`keep_states`).
 
     Raises:
         As `open_backend`.
     """
     from oss_cli.wiring.backend import open_backend
 
-    if isinstance(choice, ServerChoice):
-        return open_backend(choice, settings, is_one_shot=is_one_shot)
-
     def tell(text: str) -> None:
-        if log is not None:
-            log(f"{choice.name}: {text}\n")
+        if listener.log is not None:
+            listener.log(f"{choice.name}: {text}\n")
 
     def load_here() -> "Backend":
-        with watch() as watcher:
-            return open_backend(choice, settings, is_one_shot=is_one_shot, on_progress=watcher.show, log=log)
+        with listener.watch() as watcher:
+            loaded = keep() if keep is not None else choice
+            return open_backend(loaded, settings, is_one_shot=is_one_shot, on_progress=watcher.show, log=listener.log)
 
     def reopen() -> "Backend":
         if is_one_shot:
             return load_here()
-        return open_model(choice, settings, is_one_shot=False, watch=watch, log=log, warn=warn)
+        return open_model(choice, settings, listener, is_one_shot=False, keep=keep)
 
-    if settings.keep_alive == 0:
+    if settings.keep_alive == 0 or isinstance(choice, ServerChoice):
         return load_here()
     client = _find(choice, settings, tell)
     if client is None and settings.keep_alive:
-        client = _start(choice, settings, watch, tell, warn)
+        client = _start(choice, settings, listener, tell)
     if client is None:
         return load_here()
     from oss_cli.backends.held import HeldBackend
@@ -252,16 +250,16 @@ def _asked(choice: ModelChoice, settings: Settings, tell: Callable[[str], None])
         tell(f"what process {record.pid} keeps in memory is not used: {why}")
         return None
     client = HolderClient(folder, record)
-    client.status()
+    if client.status().keep_alive_s < (settings.keep_alive or 0):
+        client.keep(settings.keep_alive or 0)
     return client
 
 
 def _start(
     choice: ModelChoice,
     settings: Settings,
-    watch: Watch,
+    listener: Listener,
     tell: Callable[[str], None],
-    warn: Callable[[str], None],
 ) -> "HolderClient | None":
     from oss_cli.errors import CannotWrite, HolderFailed, UnsafeFolder
     from oss_cli.holders.starting import start_holder
@@ -269,17 +267,19 @@ def _start(
     keep_alive_s = settings.keep_alive or USUAL_KEEP_ALIVE_S
     missing = missing_serve_packages()
     if missing is not None:
-        warn(f"keep_alive is {describe_duration(keep_alive_s)}, but {missing.cause}: {missing.hint}")
+        listener.warn(f"keep_alive is {describe_duration(keep_alive_s)}, but {missing.cause}: {missing.hint}")
         return None
     try:
-        with watch() as watcher:
+        with listener.watch() as watcher:
             return start_holder(
                 _folder(), _wanted(choice, settings), keep_alive_s,
                 on_progress=watcher.show, on_replace=lambda record, why: tell(f"it is loaded anew: {why}"),
             )  # fmt: skip
     except (CannotWrite, HolderFailed, UnsafeFolder) as error:
-        warn(": ".join(part for part in (error.message, error.cause) if part))
-        return None
+        listener.warn(": ".join(part for part in (error.message, error.cause) if part))
+    except OSError as error:  # the model's file has just gone: to load it says so
+        tell(error.strerror or str(error))
+    return None
 
 
 def _look(folder: "HoldersFolder", record: "HolderRecord") -> Held:
@@ -302,6 +302,8 @@ def _wanted(choice: ModelChoice, settings: Settings) -> "Wanted":
     from oss_cli.holders.wanted import Wanted
 
     decided = {name: getattr(settings, name) for name in _LOAD_SETTINGS}
+    if settings.draft is not None and Path(settings.draft).is_file():
+        decided["draft"] = str(Path(settings.draft).absolute())  # a holder's folder is another one
     return Wanted(
         name=choice.name,
         asked=choice.name if choice.entry is not None else str(choice.path.absolute()),

@@ -57,6 +57,7 @@ REQUESTS: list[tuple[Sequence[Message], ReplyOptions]] = [
         ReplyOptions(
             "2020-01-01", SamplingOptions(0.0, 1.0, 0, 0.0, 1.1, 0, 5, (), {}), ReasoningEffort.LOW,
             (Tool("weather", "of a city", {"type": "object"}), Tool("now")), goes_on=True,
+            conversation="c1", recurring="So",
             begun=BegunReply(Message(Role.ASSISTANT, "so"), (1, 2)), reasoning_budget=0,
             answer_form=SchemaForm({"type": "string"}, "n", "d"),
         ),

@@ -1,6 +1,7 @@
 """A model that stays in memory: real processes that keep it, are killed, hang, grow old and are in each other's way."""
 
 import contextlib
+import hmac
 import json
 import os
 import re
@@ -90,8 +91,12 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 30) -> None:
 def kept_home(tiny_gpt_oss: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home where the tiny model is kept in memory, for the tests that only ask it."""
     home = tmp_path_factory.mktemp("kept")
-
-    assert oss("load", str(tiny_gpt_oss), OSS_HOME=str(home), OSS_THREADS="1", HF_HOME=str(home)).returncode == 0
+    world = {"HF_HOME": str(home), "OSS_THREADS": "1", "OSS_SPECULATION": "off"}  # as conftest.py has it
+    done = subprocess.run(
+        [sys.executable, "-m", "oss_cli", "load", str(tiny_gpt_oss)],
+        env={**os.environ, **world, "OSS_HOME": str(home)}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
     yield home
     folder = HoldersFolder(home / "holders")
     stop_holder(folder, only(folder))
@@ -199,7 +204,9 @@ def test_the_setting_keeps_what_run_has_loaded(folder: HoldersFolder, tiny: list
     assert done.stdout == b"banana\n"
     assert told(done.stderr.decode()) == f"tiny-gpt-oss: it is in memory, kept by process {pid}"
     done = oss(*tiny, BANANA, OSS_KEEP_ALIVE="0")
-    assert (done.stdout, listed()[0]["pid"]) == (b"banana\n", pid)
+    assert (done.stdout, listed()[0]["pid"], listed()[0]["keep_alive_s"]) == (b"banana\n", pid, 300)
+    done = oss(*tiny, BANANA, OSS_KEEP_ALIVE="2h")
+    assert (done.stdout, listed()[0]["pid"], listed()[0]["keep_alive_s"]) == (b"banana\n", pid, 7200)
 
 
 def test_who_reads_the_output_of_run_does_not_wait_for_the_holder(folder: HoldersFolder, tiny: list[str]) -> None:
@@ -246,7 +253,8 @@ def test_two_loads_at_once_make_one_process(folder: HoldersFolder, tiny_gpt_oss:
 def test_other_options_have_a_process_of_their_own(folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path) -> None:
     first, second = load(tiny_gpt_oss), load(tiny_gpt_oss, "--ctx", "512", "--kv-type", "q8_0")
     assert first != second
-    assert [one["options"] for one in listed()] == [{"threads": 1}, {"ctx": 512, "kv_type": "q8_0", "threads": 1}]
+    usual = {"speculation": "off", "threads": 1}
+    assert [one["options"] for one in listed()] == [usual, {"ctx": 512, "kv_type": "q8_0", **usual}]
     done = oss(*tiny, "-v", "--ctx", "512", "--kv-type", "q8_0", BANANA)
     assert told(done.stderr.decode()) == f"tiny-gpt-oss: it is in memory, kept by process {second}"
     assert outcome(oss("stop")) == ("tiny-gpt-oss is out of memory\n" * 2, "", 0)
@@ -408,7 +416,8 @@ def test_stop_lets_a_reply_come_to_its_end(folder: HoldersFolder, tiny: list[str
     wait_for(lambda: listed()[0]["running"] == 1)
     assert outcome(oss("stop")) == ("tiny-gpt-oss is out of memory\n", "", 0)
     answer, errors = child.communicate(timeout=30)
-    assert (errors, child.returncode) == ("", 0)
+    cut_off = "the answer was cut off: the limit was 400 tokens; --max-tokens 1600 allows more\n"
+    assert (errors, child.returncode) == (cut_off, 0)
     assert (json.loads(answer)["stop_reason"], json.loads(answer)["usage"]["reply_tokens"]) == ("max_tokens", 400)
 
 
@@ -442,6 +451,10 @@ def test_a_holder_of_another_making_is_passed_by_and_replaced_by_load(
     assert again.stderr.decode() == f"tiny-gpt-oss is loaded anew: {why}\n"
     assert only(folder).pid != pid
     assert [one["pid"] for one in listed()] == [only(folder).pid]
+    second = only(folder).pid
+    record.write_text(json.dumps({"pid": second, "and": "what a later version may say"}))
+    assert outcome(oss(*tiny, BANANA)) == ("banana\n", "", 0)
+    assert load(tiny_gpt_oss) != second
 
 
 def test_a_model_file_that_was_changed_or_removed_is_not_answered_for(
@@ -572,3 +585,61 @@ def test_a_home_that_cannot_be_written_to_costs_no_answer(tiny: list[str], tiny_
     done = oss("load", str(tiny_gpt_oss), OSS_HOME=home)
     problem = "No such file or directory"
     assert outcome(done) == ("", f"error: {home}/holders cannot be written\n  {problem}\n", 9)
+
+
+def test_a_model_that_is_removed_leaves_memory_first(folder: HoldersFolder, tiny_gpt_oss: Path) -> None:
+    models = folder.path.parent / "models"
+    models.mkdir()
+    (models / "mine.gguf").write_bytes(tiny_gpt_oss.read_bytes())
+    assert oss("load", "mine").returncode == 0
+    done = run_oss("rm", "mine", "--yes")
+    assert (done.stderr.splitlines()[-1], done.status) == ("mine is out of memory", 0)
+    assert done.stdout.startswith("mine is removed; ")
+    assert listed() == []
+
+
+class BusyHolder:
+    """Proves that it has a holder's token, says that it is well, and takes no request."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._server.accept()
+                with connection:
+                    connection.sendall(self._answer(connection.recv(65536).decode()))
+
+    def _answer(self, request: str) -> bytes:
+        if request.startswith("GET /oss/hello?nonce="):
+            nonce = request.partition("=")[2].partition(" ")[0]
+            return (
+                b"HTTP/1.0 200 OK\r\n\r\n"
+                + hmac.new(self._token.encode(), nonce.encode(), "sha256").hexdigest().encode()
+            )
+        if request.startswith("GET /oss/status"):
+            value = {"running": 1, "waiting": 32, "keep_alive_s": 600, "idle_left_s": 600, "memory_bytes": 0}
+            return b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(value).encode() + b"\n"
+        return b"HTTP/1.0 429 Too Many Requests\r\n\r\n"
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+
+def test_where_too_many_wait_already_the_model_is_loaded_here(
+    folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path
+) -> None:
+    kill(load(tiny_gpt_oss))
+    path = folder.path / f"{only(folder).key}.json"
+    value = json.loads(path.read_text())
+    with contextlib.closing(BusyHolder(value["address"]["token"])) as busy:
+        value["address"]["port"] = busy.port
+        path.write_text(json.dumps(value))
+        with open_terminal(*tiny, BANANA) as terminal:
+            assert terminal.wait() == 0
+    assert terminal.text == ("(the process that keeps tiny-gpt-oss in memory is busy: it is loaded again)\nbanana\n")
