@@ -14,7 +14,15 @@ SERVES = {"starlette", "uvicorn", "sse_starlette", "oss_cli.server.app"}
 HEAVY = ("llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub", "prompt_toolkit", "numpy", "jinja2", "rich.markdown")
 
 
-SMALL = [["show", "gpt-oss-20b"], ["verify", "starter"], ["config", "show"], ["alias"], ["rm", "starter"]]
+SMALL = [
+    ["show", "gpt-oss-20b"],
+    ["verify", "starter"],
+    ["config", "show"],
+    ["alias"],
+    ["rm", "starter"],
+    ["ps"],
+    ["stop"],
+]
 SMALL += [["history"], ["history", "search", "sky"], ["history", "show"], ["history", "export", "--all"]]
 
 
