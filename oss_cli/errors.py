@@ -393,8 +393,8 @@ class BadTemplate(BadSettings):
 class UnsafeFolder(BadSettings):
     """A folder that must be this user's alone, and is not."""
 
-    def __init__(self, path: Path | str, problem: str) -> None:
-        super().__init__(f"{path} is not safe to use", cause=problem, hint=f"chmod 700 {quoted(path)}")
+    def __init__(self, path: Path | str, problem: str, *, hint: str) -> None:
+        super().__init__(f"{path} is not safe to use", cause=problem, hint=hint)
         self.path = path
 
 

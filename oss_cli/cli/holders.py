@@ -9,6 +9,7 @@ from oss_cli.cli.completion import complete_held, complete_model
 from oss_cli.cli.options import (
     ContextOption,
     CpuMoeOption,
+    DraftOption,
     GpuLayersOption,
     KvTypeOption,
     MlockOption,
@@ -39,6 +40,7 @@ def load(
     threads: ThreadsOption = None,
     no_mmap: NoMmapOption = False,
     mlock: MlockOption = False,
+    draft: DraftOption = None,
 ) -> None:
     """Load a model and keep it in memory: oss run and oss chat then need not load it.
 
@@ -51,7 +53,7 @@ def load(
     settings = wiring.load_settings(
         settings_from(
             None, model=model, keep_alive=keep_alive, ctx=ctx, gpu_layers=gpu_layers, cpu_moe=cpu_moe,
-            kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock,
+            kv_type=kv_type, threads=threads, no_mmap=no_mmap, mlock=mlock, draft=draft,
         )
     )  # fmt: skip
     if keep_alive is not None and not settings.keep_alive:

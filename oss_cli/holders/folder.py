@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from oss_cli.errors import CannotWrite, UnsafeFolder
+from oss_cli.errors import CannotWrite, UnsafeFolder, quoted
 from oss_cli.holders.record import HolderRecord, record_from_text, record_to_text
 
 _LONGEST_SOCKET_PATH = 100
@@ -52,13 +52,16 @@ class HoldersFolder:
         except OSError:
             return  # then there is nothing
         if not stat.S_ISDIR(found.st_mode):
-            raise UnsafeFolder(self.path, "it is no folder")
+            raise UnsafeFolder(self.path, "it is no folder", hint=f"rm {quoted(self.path)}")
         if os.name == "nt":
             return  # there it stands in the user's own data folder, which has no such bits
         if found.st_uid != os.geteuid():
-            raise UnsafeFolder(self.path, f"it belongs to the user {found.st_uid}")
+            raise UnsafeFolder(self.path, f"it belongs to the user {found.st_uid}", hint=f"rm -r {quoted(self.path)}")
         if found.st_mode & 0o077:
-            raise UnsafeFolder(self.path, f"others may get in: its mode is {stat.S_IMODE(found.st_mode):o}")
+            mode = stat.S_IMODE(found.st_mode)
+            raise UnsafeFolder(
+                self.path, f"others may get in: its mode is {mode:o}", hint=f"chmod 700 {quoted(self.path)}"
+            )
 
     def socket(self, key: str) -> Path | None:
         """The place of a holder's Unix socket; None: there are none here, or its path would be too long for one."""

@@ -78,7 +78,10 @@ def held_endpoints(keeping: Keeping) -> Mapping[str, tuple[str, Endpoint]]:
         return _line(_describe(service, keeping))
 
     async def keep(service: Service, request: Request) -> Response:
-        keeping.keep_alive_s = Fields(await read_json(request, service.rules), "").whole("keep_alive_s")
+        keep_alive_s = Fields(await read_json(request, service.rules), "").whole("keep_alive_s")
+        if keep_alive_s <= 0:
+            raise Unfit("keep_alive_s", "must be above 0")
+        keeping.keep_alive_s = keep_alive_s
         keeping.note_use()
         return _line(_describe(service, keeping))
 
