@@ -23,11 +23,16 @@ from oss_cli.holders.connection import HolderBusy, HolderGone
 class HeldBackend:
     """A Backend on a holder."""
 
-    def __init__(self, client: HolderClient, reopen: Callable[[], Backend], *, is_plain: bool = False) -> None:
-        """reopen: opens the model once more, after the holder has gone. is_plain: go on with texts, whatever it is."""
+    def __init__(self, client: HolderClient, reopen: Callable[[bool], Backend], *, is_plain: bool = False) -> None:
+        """reopen: opens the model once more, after the holder has gone; told whether another process may keep it.
+
+        is_plain: go on with texts, whatever the model is.
+        """
         facts = client.facts
         self._client = client
         self._reopen = reopen
+        self._has_answered = False
+        """Whether this holder has ever made a reply: one that has not will not do it if it is asked again."""
         self._format = "plain" if is_plain else "chat"
         self._other: Backend | None = None
         self._lock = threading.Lock()
@@ -58,14 +63,16 @@ class HeldBackend:
             OssError: it had gone before, and the model cannot be opened again.
         """
         self._check_open()
-        if self._other is None:
+        while self._other is None:
             try:
                 yield from self._held_reply(messages, options)
                 return
             except (HolderGone, HolderBusy) as error:
-                why = "is busy" if isinstance(error, HolderBusy) else "has gone"
+                is_busy = isinstance(error, HolderBusy)
+                why = "is busy" if is_busy else "has gone"
                 yield Notice(f"the process that keeps {self.name} in memory {why}: it is loaded again")
-        yield from self._open_other().reply(messages, options)
+                self._open_again(may_hold=self._has_answered and not is_busy)
+        yield from self._other.reply(messages, options)
 
     def count_tokens(self, messages: Sequence[Message], options: ReplyOptions) -> int:
         """How many tokens the prompt for a reply would take.
@@ -74,8 +81,13 @@ class HeldBackend:
             BadUsage: there is nothing to answer, or the format cannot express these messages.
             EngineFailed: the backend was closed.
         """
-        count = self._count(request_to_json(messages, options))
-        return count if count is not None else self._open_other().count_tokens(messages, options)
+        self._check_open()
+        while self._other is None:
+            count = self._count(request_to_json(messages, options))
+            if count is not None:
+                return count
+            self._open_again(may_hold=self._has_answered)
+        return self._other.count_tokens(messages, options)
 
     def count_text_tokens(self, text: str) -> int:
         """How many tokens a text takes by itself. From any thread, also while another closes the backend.
@@ -83,8 +95,13 @@ class HeldBackend:
         Raises:
             EngineFailed: the backend was closed.
         """
-        count = self._count({"text": text})
-        return count if count is not None else self._open_other().count_text_tokens(text)
+        self._check_open()
+        while self._other is None:
+            count = self._count({"text": text})
+            if count is not None:
+                return count
+            self._open_again(may_hold=self._has_answered)
+        return self._other.count_text_tokens(text)
 
     def close(self) -> None:
         """Give everything back; the holder stays. May be called twice."""
@@ -96,12 +113,18 @@ class HeldBackend:
         if self._is_closed:
             raise EngineFailed("the model is unloaded", cause="it was closed")
 
-    def _open_other(self) -> Backend:
+    def _open_again(self, *, may_hold: bool) -> None:
+        """Have the model somewhere else from now on: in this process, or kept by another one, which is asked then."""
+        gone = self._client
         with self._lock:
             self._check_open()
-            if self._other is None:
-                self._other = self._reopen()
-            return self._other
+            if self._other is not None or self._client is not gone:
+                return  # another thread was here first
+            other = self._reopen(may_hold)
+            if isinstance(other, HeldBackend):
+                self._client, self._has_answered = other._client, False
+            else:
+                self._other = other
 
     def _held_reply(self, messages: Sequence[Message], options: ReplyOptions) -> Generator[Event, None, None]:
         """Raises HolderGone and HolderBusy while nothing has been said."""
@@ -112,6 +135,7 @@ class HeldBackend:
                 for value in values:
                     event = _read_event(value)
                     has_said = has_said or not isinstance(event, PrefillProgress)
+                    self._has_answered = self._has_answered or isinstance(event, TurnEnded)
                     yield event
                     if isinstance(event, TurnEnded):
                         return
@@ -125,9 +149,6 @@ class HeldBackend:
 
     def _count(self, body: Mapping[str, object]) -> int | None:
         """The count; None: the holder has gone."""
-        self._check_open()
-        if self._other is not None:
-            return None
         try:
             value = self._client.count({"format": self._format, **body})
         except (HolderGone, HolderBusy):

@@ -98,8 +98,8 @@ def open_model(
             loaded = keep() if keep is not None else choice
             return open_backend(loaded, settings, is_one_shot=is_one_shot, on_progress=watcher.show, log=listener.log)
 
-    def reopen() -> "Backend":
-        if is_one_shot:
+    def reopen(may_hold: bool) -> "Backend":
+        if is_one_shot or not may_hold:
             return load_here()
         return open_model(choice, settings, listener, is_one_shot=False, keep=keep)
 

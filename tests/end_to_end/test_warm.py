@@ -358,6 +358,23 @@ def test_a_chat_goes_on_after_its_holder_has_died_or_left(folder: HoldersFolder,
         assert terminal.wait() == 0
 
 
+def test_a_chat_that_was_left_alone_puts_its_model_into_memory_again(folder: HoldersFolder, tiny_gpt_oss: Path) -> None:
+    chat = ["chat", str(tiny_gpt_oss), "-e", "low", "--temperature", "0", "--private"]
+    with open_terminal(*chat, OSS_KEEP_ALIVE="2s") as terminal:
+        terminal.expect("/help shows the commands")
+        first = only(folder)
+        terminal.send(f"{BANANA}\r")
+        terminal.expect("banana", 60)
+        terminal.expect("banana", 60)
+        wait_for(lambda: not is_alive(folder, first.key))
+        terminal.send(f"{BANANA}\r")
+        terminal.expect("banana", 60)
+        terminal.expect("banana", 60)
+        assert only(folder).pid != first.pid
+        terminal.send("\x04")
+        assert terminal.wait() == 0
+
+
 def test_a_reply_that_is_stopped_frees_the_holder_at_once(
     folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path
 ) -> None:
@@ -642,4 +659,6 @@ def test_where_too_many_wait_already_the_model_is_loaded_here(
         path.write_text(json.dumps(value))
         with open_terminal(*tiny, BANANA) as terminal:
             assert terminal.wait() == 0
+        talked = oss("chat", str(tiny_gpt_oss), *tiny[3:], stdin=f"{BANANA}\n".encode())
+    assert outcome(talked) == ("banana\n", "", 0)
     assert terminal.text == ("(the process that keeps tiny-gpt-oss in memory is busy: it is loaded again)\nbanana\n")
