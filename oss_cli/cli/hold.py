@@ -30,6 +30,8 @@ _MOST_BODY_BYTES = 256 << 20
 """A conversation of any length, with the tokens of a begun reply."""
 _LOCK_TRIES = 40
 _LOCK_PAUSE_S = 0.05
+_LOOK_S = 2.0
+"""How often it looks whether it can still be found."""
 _TELL_S = 0.2
 """How often it writes how much is loaded."""
 
@@ -79,6 +81,7 @@ class _Holder:
         self._keep_alive_s = keep_alive_s
         self._record = HolderRecord(wanted, os.getpid(), time.time(), HolderState.LOADING)
         self._told_at = 0.0
+        self._looked_at = time.monotonic()
 
     def run(self) -> None:
         """Load the model, and serve it until its time is over. What goes wrong before that stands in the record."""
@@ -150,11 +153,19 @@ class _Holder:
             try:
                 run_server(
                     app, service.replies, listener, drain_s=DRAIN_S, on_ready=lambda: self._folder.write(ready),
-                    is_over=lambda: keeping.is_over(service.replies.admission),
+                    is_over=lambda: keeping.is_over(service.replies.admission) or self._is_lost(),
                 )  # fmt: skip
             finally:
                 self._folder.forget(self._wanted.key)  # nobody is to begin to ask while the model is being unloaded
                 service.replies.close()
+
+    def _is_lost(self) -> bool:
+        """Whether nobody can find us any more: our folder was removed, as at a session's end. Looks now and then."""
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_S:
+            return False
+        self._looked_at = now
+        return not self._folder.has_record(self._wanted.key)
 
     def _open_socket(self) -> socket.socket:
         from oss_cli.server.running import open_socket

@@ -88,6 +88,10 @@ class HoldersFolder:
         except (OSError, UnicodeDecodeError):
             return None
 
+    def has_record(self, key: str) -> bool:
+        """Whether a holder has written anything, whatever that says."""
+        return self._record(key).exists()
+
     def pid_of(self, key: str) -> int:
         """The process that a record names, also one of another version that says the rest in another way; 0: none."""
         try:

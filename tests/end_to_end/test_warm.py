@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -194,6 +195,12 @@ def test_it_leaves_when_nobody_has_used_it_for_its_time(folder: HoldersFolder, t
     wait_for(lambda: not is_alive(folder, key))
     assert [path.suffix for path in sorted(folder.path.iterdir())] == [".lock", ".log", ".lock"]
     assert outcome(oss("ps")) == ("", "no model is kept in memory; oss load MODEL puts one there\n", 0)
+
+
+def test_it_leaves_when_nobody_can_find_it_any_more(folder: HoldersFolder, tiny_gpt_oss: Path) -> None:
+    pid = load(tiny_gpt_oss)
+    shutil.rmtree(folder.path)
+    wait_for(lambda: not Path(f"/proc/{pid}/exe").exists())
 
 
 def test_the_setting_keeps_what_run_has_loaded(folder: HoldersFolder, tiny: list[str]) -> None:
