@@ -1,12 +1,9 @@
 """`oss serve`: a model behind HTTP, as OpenAI's API has it."""
 
 import contextlib
-import importlib.util
 import ipaddress
 import os
-import shlex
 import socket
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,7 +41,6 @@ _PORT = 11435
 _USUAL_PARALLEL = 4
 _MOST_PARALLEL = 64
 """llama.cpp holds 256 sequences at most; on no machine that it runs on do so many bring anything."""
-_PACKAGES = ("starlette", "uvicorn", "sse_starlette")
 
 
 def serve(
@@ -136,12 +132,11 @@ def serve(
 
 def _check_packages() -> None:
     """Raises BadUsage: what serves is not installed."""
-    missing = [name.replace("_", "-") for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        cause = f"{', '.join(missing)} {verb} not installed"
-        hint = f"{shlex.quote(sys.executable)} -m pip install 'oss-cli[serve]'"
-        raise BadUsage("oss serve needs more packages", cause=cause, hint=hint)
+    from oss_cli import wiring
+
+    missing = wiring.missing_serve_packages("oss serve")
+    if missing is not None:
+        raise missing
 
 
 def _check_exposure(host: str, api_key: str | None) -> None:

@@ -177,15 +177,15 @@ def holds_file(record: "HolderRecord", path: Path) -> bool:
     return record.wanted.path == str(path.resolve())
 
 
-def missing_serve_packages() -> BadUsage | None:
-    """The error for what serves and is not installed; None: all of it is."""
+def missing_serve_packages(what: str = "keeping a model in memory") -> BadUsage | None:
+    """The error for what serves and is not installed; None: all of it is. what: needs it."""
     missing = [name.replace("_", "-") for name in _SERVE_PACKAGES if importlib.util.find_spec(name) is None]
     if not missing:
         return None
     verb = "is" if len(missing) == 1 else "are"
     cause = f"{', '.join(missing)} {verb} not installed"
     hint = f"{quoted(sys.executable)} -m pip install 'oss-cli[serve]'"
-    return BadUsage("keeping a model in memory needs more packages", cause=cause, hint=hint)
+    return BadUsage(f"{what} needs more packages", cause=cause, hint=hint)
 
 
 def stamp_of(choice: ModelChoice) -> dict[str, str]:

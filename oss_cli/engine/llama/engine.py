@@ -15,10 +15,11 @@ from oss_cli.engine.base import Ended, EngineEvent, GenerationRequest
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
 from oss_cli.engine.llama.draft_model import DraftModel, load_draft_model
 from oss_cli.engine.llama.embedding import LlamaEmbedder, makes_vectors
+from oss_cli.engine.llama.job import Job
 from oss_cli.engine.llama.kept_states import KeptStates, StateKeeping
 from oss_cli.engine.llama.lifetime import unloaded
 from oss_cli.engine.llama.model import LlamaModel, load_model
-from oss_cli.engine.llama.scheduler import Job, Scheduler
+from oss_cli.engine.llama.scheduler import Scheduler
 from oss_cli.engine.llama.speculation import Habits
 from oss_cli.engine.llama.vocabulary import LlamaVocabulary
 from oss_cli.errors import BadUsage, ContextTooLong, EngineFailed, PromptTooLong
