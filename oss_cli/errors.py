@@ -77,6 +77,7 @@ class ExitCode(IntEnum):
     SOME_FAILED = 12
     """Of many requests (`oss batch`) not all have an answer; no error of ours: each record says why."""
     # 128 + the signal's number, as shells report it.
+    HUNG_UP = 129
     INTERRUPTED = 130
     CLOSED_PIPE = 141
     TERMINATED = 143

@@ -117,8 +117,8 @@ def run_app(arguments: list[str]) -> int:
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except SystemExit as error:
-        if error.code == ExitCode.TERMINATED:
-            return ExitCode.TERMINATED
+        if error.code in (ExitCode.TERMINATED, ExitCode.HUNG_UP):
+            return ExitCode(error.code)
         raise ClosedPipe from error  # Typer's way to say that a pipe was closed while it wrote its help
     except _UsageError as error:
         raise _bad_usage(error) from error

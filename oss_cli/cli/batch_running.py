@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oss_cli.cli.signals import leaving_on_sigterm
+from oss_cli.cli.signals import leaving_when_told
 from oss_cli.errors import ClosedPipe, OssError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run_batch(plan: BatchPlan, kept: "OutputFile | None", console: "Console") ->
     if not left:
         return tally.summary()
     try:
-        with leaving_on_sigterm():
+        with leaving_when_told():
             _answer(plan, left, kept, console, tally)
     except (KeyboardInterrupt, SystemExit, OssError) as error:
         if not plan.is_quiet and not isinstance(error, ClosedPipe):

@@ -122,6 +122,7 @@ def start_chat(
     from contextlib import closing
 
     from oss_cli import wiring
+    from oss_cli.cli.signals import leaving_when_told
     from oss_cli.terminal.console import open_console
 
     command_line = command_line or Settings()
@@ -133,6 +134,7 @@ def start_chat(
     _check_standard_input()
     console = open_console()
     with (
+        leaving_when_told(),
         _typing_ahead(),
         closing(opened or _open_models(settings, command_line, console, verbose=verbose)) as models,
         closing(wiring.open_journal(settings)) as journal,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from oss_cli import wiring
 from oss_cli.cli.run_json import JsonAnswer, ReplyFacts, find_code, read_code
 from oss_cli.cli.run_request import Request, Wishes
-from oss_cli.cli.signals import leaving_on_sigterm
+from oss_cli.cli.signals import leaving_when_told
 from oss_cli.conversation.code_block import FirstCodeBlock
 from oss_cli.conversation.events import Event, PreambleDelta, StopReason, TextDelta, TurnEnded
 from oss_cli.conversation.habits import Overflow, ReasoningView
@@ -58,7 +58,7 @@ def write_answer(request: Request) -> None:
     wishes = request.wishes
     if wishes.is_json or wishes.is_json_lines or wishes.shows_stats or wishes.shows_log:
         request = request.with_seed()  # it is told, and makes the same answer again: see Speculation.AUTO
-    with leaving_on_sigterm():
+    with leaving_when_told():
         started = time.monotonic()
         with closing(_open_backend(request, console)) as backend:
             load_s = time.monotonic() - started

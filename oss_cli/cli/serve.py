@@ -25,7 +25,7 @@ from oss_cli.cli.options import (
     ThreadsOption,
     settings_from,
 )
-from oss_cli.cli.signals import leaving_on_sigterm
+from oss_cli.cli.signals import leaving_when_told
 from oss_cli.errors import BadUsage, ExitCode
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def serve(
     console = open_console(needs_err=False)  # nobody need read what a server says
     with (
         contextlib.closing(_open_socket(host, port)) as listener,
-        leaving_on_sigterm(),
+        leaving_when_told(),
         _open_served(choice, settings, places, alias or [], console, is_verbose=verbose) as served,
     ):
         status = _run(served, rules, listener, console, drain_s=drain, is_verbose=verbose)

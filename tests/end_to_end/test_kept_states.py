@@ -6,6 +6,9 @@ All of it in tokens, never in seconds: `reused_tokens` of each reply, as the his
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +148,35 @@ def test_a_file_is_read_once_if_that_is_asked_for(tiny_gpt_oss: Path, *, is_pipe
 def test_a_private_chat_keeps_no_state(tiny_gpt_oss: Path, tmp_path: Path) -> None:
     chat(tiny_gpt_oss, *QUESTIONS, options=("--private",))
     assert not (tmp_path / "oss-home" / "cache").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_script_of_turns_that_is_told_to_end_keeps_what_was_read(tiny_gpt_oss: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "oss_cli", "chat", "-m", str(tiny_gpt_oss), *SETTINGS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(f"{'Hello! ' * 60}\nCount to 12.\n".encode())
+        child.stdin.flush()
+        while b"12" not in child.stdout.readline():
+            assert child.poll() is None
+        child.send_signal(number)
+        assert child.wait(30) == 128 + number
+    assert len(states()) == 1
+    assert len(replies()) == 2
+
+
+def test_a_chat_whose_terminal_is_closed_keeps_what_was_read(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    with open_terminal("chat", str(tiny_gpt_oss), *SETTINGS) as terminal:
+        terminal.expect("\n›")
+        terminal.send("Hello! " * 60 + "\r")
+        terminal.see("tokens/s")
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), terminal.descriptor)  # closes our end: the window is gone
+        assert terminal.child.wait(30) in (0, 129)
+    assert len(states()) == 1
+    assert not list((tmp_path / "oss-home").rglob("*.log"))
+    chat(tiny_gpt_oss, "Hello!", options=("-c",))
+    assert reused(replies()[-1]) > 200
 
 
 def test_a_state_that_cannot_be_kept_is_told_at_the_end(tiny_gpt_oss: Path, tmp_path: Path) -> None:

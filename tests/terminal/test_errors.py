@@ -276,6 +276,7 @@ def test_exit_statuses_are_part_of_the_interface() -> None:
         "REPLY_NOT_VALID": 10,
         "REPLY_CUT_OFF": 11,
         "SOME_FAILED": 12,
+        "HUNG_UP": 129,
         "INTERRUPTED": 130,
         "CLOSED_PIPE": 141,
         "TERMINATED": 143,

@@ -5,7 +5,7 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 
 from prompt_toolkit.application import get_app
@@ -47,8 +47,9 @@ def typing_ahead() -> Iterator[None]:
     quiet[3] |= termios.NOFLSH  # Ctrl-C stops the reply; what was typed before it stays
 
     def be_quiet(*_: object) -> None:
-        termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
-        bracket_pastes(output)
+        with suppress(termios.error):  # a terminal that is closed sends SIGCONT, too
+            termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+            bracket_pastes(output)
 
     be_quiet()
     former = signal.signal(signal.SIGCONT, be_quiet), signal.signal(signal.SIGTERM, _leave)
@@ -58,7 +59,8 @@ def typing_ahead() -> Iterator[None]:
         signal.signal(signal.SIGCONT, former[0])
         output.disable_bracketed_paste()
         output.flush()
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, usual)
+        with suppress(termios.error):  # it was closed
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, usual)
         signal.signal(signal.SIGTERM, former[1])
 
 
