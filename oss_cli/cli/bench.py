@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from oss_cli.wiring import Bench
 
 
+_COUNTING = ("ctx", "threads", "gpu_layers", "cpu_moe", "kv_type", "no_mmap", "mlock", "batch", "repack")
+"""The settings of a load. Nothing is guessed: the tokens are drawn by lot."""
+
+
 def bench(
     model: Annotated[
         str | None,
@@ -62,7 +66,7 @@ def with_pairs(settings: "Settings", pairs: list[str]) -> "Settings":
     """The settings with NAME=VALUE decided.
 
     Raises:
-        BadUsage: one is no such pair, no such setting, or no such value.
+        BadUsage: one is no such pair, no such setting, none that a measurement depends on, or no such value.
     """
     from oss_cli.settings import check_setting_name, set_setting
 
@@ -70,7 +74,10 @@ def with_pairs(settings: "Settings", pairs: list[str]) -> "Settings":
         name, equals, value = pair.partition("=")
         if not equals:
             raise BadUsage(f"{pair!r} is no setting", cause="it must be NAME=VALUE", hint="oss bench --set threads=2")
-        settings = set_setting(settings, check_setting_name(name), value)
+        name = check_setting_name(name)
+        if name not in _COUNTING:
+            raise BadUsage(f"{name} changes nothing that is measured", cause=f"what does: {', '.join(_COUNTING)}")
+        settings = set_setting(settings, name, value)
     return settings
 
 

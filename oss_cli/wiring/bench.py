@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oss_cli.paths import find_paths
+from oss_cli.plan import Speculation
 from oss_cli.settings import Settings
 from oss_cli.wiring.backend import engine_version, plan_load
 from oss_cli.wiring.choice import ModelChoice, model_identity, shape_of
@@ -55,7 +56,8 @@ def plan_bench(choice: ModelChoice, settings: Settings, job: "BenchJob") -> Benc
     limit = settings.ctx or (shape.trained_context_tokens if shape is not None else job.context_tokens)
     room = limit - job.prompt_tokens - job.reply_tokens
     job = replace(job, depths=tuple(depth for depth in job.depths if depth <= max(0, room)))
-    plan, _ = plan_load(choice, settings, is_one_shot=False)
+    without_guesses = replace(settings, speculation=Speculation.OFF, draft=None)
+    plan, _ = plan_load(choice, without_guesses, is_one_shot=False)
     plan = replace(plan, context_tokens=min(limit, job.context_tokens), context_limit_tokens=None)
     date = time.strftime("%Y-%m-%d")
     return Bench(choice, plan, probe(), engine_version(), job, date, model_identity(choice))

@@ -14,6 +14,7 @@ import pytest
 from oss_cli.paths import find_paths
 from tests.harness import run_oss
 
+COUNTS = "what does: ctx, threads, gpu_layers, cpu_moe, kv_type, no_mmap, mlock, batch, repack"
 ESTIMATED = r"about [\d.]+ tokens/s by estimate"
 
 
@@ -141,6 +142,16 @@ def test_a_file_of_results_that_is_damaged_is_as_good_as_none(tiny_gpt_oss: Path
     assert len(kept()) == 1
 
 
+def test_a_model_that_guesses_is_not_loaded_for_a_measurement_without_guesses(
+    tiny_gpt_oss: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OSS_SPECULATION", "auto")
+    monkeypatch.setenv("OSS_DRAFT", "no-such-model")
+    assert bench_json(str(tiny_gpt_oss), "--quick")["version"] == 1
+    monkeypatch.setenv("OSS_DRAFT", str(tiny_gpt_oss))
+    assert bench_json(str(tiny_gpt_oss), "--quick", "--compare", "-", "batch=64")["version"] == 1
+
+
 def test_two_settings_are_compared_in_turn(tiny_gpt_oss: Path) -> None:
     result = run_oss("bench", str(tiny_gpt_oss), "--quick", "--compare", "-", "batch=64,kv_type=q8_0")
     assert (result.stderr, result.status) == ("", 0)
@@ -190,8 +201,16 @@ def test_tuning_writes_what_is_better_and_leaves_the_rest_of_the_settings(tiny_g
             ["--tune", "--compare", "-", "-"],
             "error: --tune and --compare exclude each other\nhint: oss bench --tune\n",
         ),
+        (
+            ["--set", "speculation=on"],
+            f"error: speculation changes nothing that is measured\n  {COUNTS}\n",
+        ),
+        (
+            ["--compare", "-", "threads=1,model=smollm2-135m"],
+            f"error: model changes nothing that is measured\n  {COUNTS}\n",
+        ),
     ],
-    ids=["no pair", "no value", "both"],
+    ids=["no pair", "no value", "both", "no matter", "another model"],
 )
 def test_what_cannot_be_measured_is_said(tiny_gpt_oss: Path, arguments: list[str], message: str) -> None:
     result = run_oss("bench", str(tiny_gpt_oss), *arguments)
