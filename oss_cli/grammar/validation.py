@@ -1,16 +1,20 @@
-"""JSON held against a schema, by the `jsonschema` library. Knows nothing of grammars.
+"""JSON held against a schema, by the `jsonschema` library.
 
-Numbers are read as decimals: a multiple of 0.1 is one in decimals alone.
+Numbers are read as decimals: a multiple of 0.1 is one in decimals alone. Patterns are looked for by `schema.matching`:
+the library would use Python's `re`, which some of them keep busy for ever.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from oss_cli.errors import BadUsage
+from oss_cli.grammar.schema.matching import is_found
 
 if TYPE_CHECKING:
+    from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
 _MOST_SHOWN = 200
@@ -63,11 +67,56 @@ def find_problem(schema: object, document: str) -> str:
 
 
 def _validator(schema: object) -> "Validator":
-    from jsonschema.validators import Draft202012Validator, validator_for  # 200 ms, and only where a schema is given
+    from jsonschema.validators import (  # 200 ms, and only where a schema is given
+        Draft202012Validator,
+        extend,
+        validator_for,
+    )
 
     exact = json.loads(json.dumps(schema), parse_float=Decimal)
     kind = validator_for(exact if isinstance(exact, dict) else {}, default=Draft202012Validator)
-    return kind(exact)
+    ours = {
+        "pattern": _check_pattern,
+        "patternProperties": _check_pattern_properties,
+        "additionalProperties": partial(_check_additional, kind.VALIDATORS["additionalProperties"]),
+    }
+    if isinstance(exact, dict):
+        exact.pop("$schema", None)  # at a reference to the whole, the library would go back to its own rules by it
+    return cast("Validator", extend(kind, ours)(exact))  # type: ignore[no-untyped-call]  # the library's
+
+
+def _check_pattern(validator: "Validator", pattern: str, value: object, _schema: object) -> "Iterator[ValidationError]":
+    from jsonschema import ValidationError  # 200 ms, and only where a schema is given
+
+    if isinstance(value, str) and not is_found(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _check_pattern_properties(
+    validator: "Validator", patterns: Mapping[str, Any], value: object, _schema: object
+) -> "Iterator[ValidationError]":
+    if not isinstance(value, dict):
+        return
+    for pattern, schema in patterns.items():
+        for name in (name for name in value if is_found(pattern, name)):
+            below = validator.descend(value[name], schema, path=name, schema_path=pattern)  # type: ignore[attr-defined]  # it has
+            yield from below
+
+
+def _check_additional(
+    check: Callable[..., "Iterator[ValidationError]"],
+    validator: "Validator",
+    wanted: object,
+    value: object,
+    schema: Mapping[str, Any],
+) -> "Iterator[ValidationError]":
+    """check: the library's own, which is only given properties that are additional ones."""
+    if not isinstance(value, dict):
+        return
+    patterns = schema.get("patternProperties", ())
+    others = [name for name in value if name not in schema.get("properties", ())]
+    left = {name: value[name] for name in others if not any(is_found(pattern, name) for pattern in patterns)}
+    yield from check(validator, wanted, left, {})
 
 
 def _pointer(path: Iterable[str | int]) -> str:

@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 
 from oss_cli.backends.local import LocalBackend, LocalModel
-from oss_cli.conversation.answer_form import GrammarForm, SchemaForm
+from oss_cli.conversation.answer_form import AnswerForm, GrammarForm, SchemaForm
 from oss_cli.conversation.events import TokensSampled
 from oss_cli.conversation.messages import Message, Role, user_message
 from oss_cli.conversation.options import ReplyOptions, SamplingOptions
@@ -36,7 +36,9 @@ OBJECT = SchemaForm({"type": "object", "properties": {"city": {"type": "string"}
 FORMS = (None, None, OBJECT, GrammarForm('root ::= ("red " | "fox ")+ "end"'))
 
 
-def options_of(sampling: SamplingOptions, form: object, budget: int | None, chances: int | None) -> ReplyOptions:
+def options_of(
+    sampling: SamplingOptions, form: AnswerForm | None, budget: int | None, chances: int | None
+) -> ReplyOptions:
     stops = sampling.stop if form is None else ()  # the command line takes one of both
     return ReplyOptions(
         "2026-11-23", replace(sampling, stop=stops), answer_form=form, reasoning_budget=budget, chances=chances,

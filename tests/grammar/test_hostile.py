@@ -8,6 +8,7 @@ import pytest
 from oss_cli.errors import BadUsage
 from oss_cli.grammar.automaton import Automaton
 from oss_cli.grammar.form import compile_form, read_schema, try_form
+from oss_cli.grammar.validation import find_problem
 
 Schema = dict[str, Any]
 
@@ -80,3 +81,58 @@ def test_what_cannot_is_one_error(schema: object, cause: str) -> None:
     with pytest.raises(BadUsage) as caught:
         try_form(read_schema(schema if isinstance(schema, str) else json.dumps(schema)))
     assert caught.value.cause == cause
+
+
+SLOW = "^(a|a)*b$"
+"""Python's own reader of patterns tries this on `aaa…c` for as long as two to the power of its length."""
+LONG = "a" * 60
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "problem"),
+    [
+        ({"anyOf": [{"type": "string", "pattern": SLOW}, {"type": "string"}]}, LONG + "c", ""),
+        ({"type": "string", "pattern": SLOW}, LONG + "c", f"#: '{LONG}c' does not match '{SLOW}'"),
+        ({"type": "string", "pattern": "^\\w+$"}, "naïve", "#: 'naïve' does not match '^\\\\w+$'"),
+        ({"type": "string", "pattern": "^\\W\\S\\D$"}, "€€€", ""),
+        ({"type": "string", "pattern": "^a$"}, "a\n", "#: 'a\\n' does not match '^a$'"),
+        ({"type": "string", "pattern": '\\u0001"\\\\'}, '<\u0001"\\>', ""),
+        ({"patternProperties": {SLOW: {"type": "null"}}}, {LONG + "c": 1}, ""),
+        ({"patternProperties": {SLOW: {"type": "null"}}}, {LONG + "b": 1}, f"#/{LONG}b: 1 is not of type 'null'"),
+        (
+            {"properties": {"x": {}}, "patternProperties": {SLOW: {}}, "additionalProperties": False},
+            {"x": 1, LONG + "b": 1, LONG + "c": 1},
+            f"#: Additional properties are not allowed ('{LONG}c' was unexpected)",
+        ),
+        (
+            {"patternProperties": {SLOW: {}}, "additionalProperties": {"type": "null"}},
+            {LONG + "c": 1},
+            f"#/{LONG}c: 1 is not of type 'null'",
+        ),
+        (
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "anyOf": [
+                    {"type": "array", "items": {"$ref": "#"}},
+                    {"type": "string", "pattern": SLOW},
+                    {"const": "a"},
+                ],
+            },
+            [LONG + "b", "a", [LONG + "b"]],
+            "",
+        ),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "type": ["object", "string"],
+                "pattern": SLOW,
+                "additionalProperties": {"$ref": "#"},
+            },
+            {"x": LONG + "c"},
+            f"#/x: '{LONG}c' does not match '{SLOW}'",
+        ),
+        ({"pattern": SLOW, "patternProperties": {SLOW: False}, "additionalProperties": False}, 7, ""),
+    ],
+)
+def test_the_last_check_follows_each_pattern_once(schema: Schema, answer: object, problem: str) -> None:
+    assert find_problem(schema, json.dumps(answer)) == problem

@@ -6,6 +6,7 @@ of ASCII, opposites included: an answer then fits in every dialect.
 """
 
 import re
+from collections.abc import Mapping
 
 from oss_cli.grammar import characters
 from oss_cli.grammar.characters import Ranges
@@ -26,6 +27,17 @@ _CLASSES = {
     "W": characters.without(_ASCII, _WORD),
     "S": _NOT_WHITE,
 }
+_ALL_WHITE = characters.of(" \t\n\r\f\v\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff")
+_ALL_WHITE = characters.ranges([*_ALL_WHITE, (0x2000, 0x200A)])
+EXACT_CLASSES = {
+    "d": _DIGITS,
+    "w": _WORD,
+    "s": _ALL_WHITE,
+    "D": characters.inverted(_DIGITS),
+    "W": characters.inverted(_WORD),
+    "S": characters.inverted(_ALL_WHITE),
+}
+"""As ECMA 262 has them, for texts that are there already."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
 _NOT_LINE_END = characters.without(characters.EVERY, characters.of("\n\r\u2028\u2029"))
 _SIGNS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -38,18 +50,21 @@ class NotSupported(Exception):
     """The pattern is no regular expression, or holds something that a grammar cannot follow; says what."""
 
 
-def string_matching(pattern: str) -> Node:
+def string_matching(pattern: str, classes: Mapping[str, Ranges] = _CLASSES) -> Node:
     """What may stand between the quotes of a string in which the pattern is found.
+
+    classes: what a backslash and a letter stand for.
 
     Raises:
         NotSupported: as it says.
     """
-    return _Pattern(pattern).read()
+    return _Pattern(pattern, classes).read()
 
 
 class _Pattern:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, classes: Mapping[str, Ranges]) -> None:
         self._source = source
+        self._classes = classes
         self._at = 0
         self._depth = 0
 
@@ -149,8 +164,8 @@ class _Pattern:
 
     def _escape(self) -> Ranges:
         sign = self._next()
-        if sign in _CLASSES:
-            return _CLASSES[sign]
+        if sign in self._classes:
+            return self._classes[sign]
         if sign in _ESCAPES:
             return characters.of(_ESCAPES[sign])
         if sign in "xu":
