@@ -157,7 +157,7 @@ def _open_turn(backend: "Backend", request: Request, console: Console) -> Iterat
         for left_out in make_room(session, request.prompt, settings.overflow or Overflow.STOP, show_summary):
             show_notice(console, str(left_out))
         with session.ask(request.prompt, typed=request.typed) as turn:
-            yield _Asked(turn, session.conversation)
+            yield _Asked(turn, None if settings.private else session.conversation)
     if journal.trouble is not None:
         show_error(journal.trouble, console.err)
 

@@ -179,6 +179,17 @@ def test_a_chat_whose_terminal_is_closed_keeps_what_was_read(tiny_gpt_oss: Path,
     assert reused(replies()[-1]) > 200
 
 
+def test_a_private_run_goes_on_with_a_conversation_and_says_that_nothing_keeps_it(
+    tiny_gpt_oss: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat(tiny_gpt_oss, *QUESTIONS)
+    before = (replies(), states())
+    monkeypatch.setenv("OSS_PRIVATE", "true")
+    value = json.loads(run_oss("run", "-c", "-m", str(tiny_gpt_oss), *SETTINGS, "--json", "Hello!").stdout)
+    assert (value["error"], value["conversation"]) == (None, None)
+    assert (replies(), states()) == before
+
+
 def test_a_state_that_cannot_be_kept_is_told_at_the_end(tiny_gpt_oss: Path, tmp_path: Path) -> None:
     place = tmp_path / "oss-home" / "cache" / "states"
     place.parent.mkdir(parents=True)
