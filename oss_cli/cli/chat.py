@@ -198,6 +198,7 @@ def _open_models(
     settings: Settings, command_line: Settings, console: "Console", *, verbose: bool
 ) -> "OpenModels | ServerModels":
     """The model that the settings name, loaded or on a server; it can be changed for another."""
+    from dataclasses import replace
     from threading import Thread
 
     from oss_cli import wiring
@@ -217,10 +218,14 @@ def _open_models(
     def say(text: str) -> None:
         show_notice(console, text)
 
+    first = wiring.choose_model(settings.model)
+
     def load(choice: "wiring.ModelChoice") -> "Backend":
+        # A smaller model was named to guess for the first one: for another it may lack the words.
+        how = settings if choice.path == first.path else replace(settings, draft=None)
         listener = wiring.Listener(lambda: LoadStatus(console.err, choice.name), log, say)
         backend = wiring.open_model(
-            choice, settings, listener, is_one_shot=False, keep=lambda: wiring.keep_states(choice, settings, say)
+            choice, how, listener, is_one_shot=False, keep=lambda: wiring.keep_states(choice, settings, say)
         )
         if backend.is_plain:
             backend.close()
@@ -230,7 +235,7 @@ def _open_models(
             )  # fmt: skip
         return backend
 
-    return wiring.OpenModels(load, wiring.choose_model(settings.model))
+    return wiring.OpenModels(load, first)
 
 
 def _printer(

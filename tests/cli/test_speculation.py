@@ -1,6 +1,7 @@
 """Guessing from the command line on: switched on and off, by a smaller model, and what is told of it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_draft_model_of_another_vocabulary_is_one_clear_error(tiny_gpt_oss: Pa
     assert result.stderr == (
         f"error: {smollm2.name} cannot guess for tiny-gpt-oss.gguf\n"
         "  it has 49,152 tokens, not 1,248\n"
-        "hint: take a smaller model of the same family\n"
+        "hint: take a smaller model of the same family, or do without: -o speculation=off\n"
     )
 
 
@@ -60,3 +61,24 @@ def test_what_was_guessed_is_told_with_the_speed() -> None:
     assert describe_usage(usage) == (
         "5 tokens · 0.0 tokens/s · first token after 0.0 s · context 15 of 100 · 1,100 of 1,200 guesses right"
     )
+
+
+def test_another_model_of_a_chat_is_not_guessed_for_and_the_first_one_is_again(
+    tiny_gpt_oss: Path, smollm2: Path
+) -> None:
+    lines = (ASKED[-1], "/stats", f"/model {smollm2}", "Hi", f"/model {tiny_gpt_oss}", ASKED[-1], "/stats")
+    options = (
+        "-m",
+        str(tiny_gpt_oss),
+        "--draft",
+        str(tiny_gpt_oss),
+        "-o",
+        "speculation=on",
+        "--max-tokens",
+        "30",
+        "--reasoning-budget",
+        "9",
+    )
+    result = run_oss("chat", *options, "--temperature", "0", stdin="\n".join(lines))
+    assert result.status == 0, result.stderr
+    assert len(re.findall(r"; [1-9]\d* of \d+ guesses right\n", result.stderr)) == 2

@@ -103,7 +103,7 @@ def load_draft_model(plan: LoadPlan, target: LlamaModel) -> DraftModel:
         model.close()
         raise BadUsage(
             f"{plan.path.name} cannot guess for {target.path.name}", cause=difference,
-            hint="take a smaller model of the same family",
+            hint="take a smaller model of the same family, or do without: -o speculation=off",
         )  # fmt: skip
     return DraftModel(model, plan)
 
