@@ -31,17 +31,23 @@ def _read_message(value: object, place: str) -> Message:
         raise Unfit(given.at("role"), "is missing")
     is_assistant, is_tool = role is Role.ASSISTANT, role is Role.TOOL
     calls = given.parts("tool_calls", _read_call) if is_assistant and given.rest().get("tool_calls") else ()
-    reasoning = (given.text_or_none("reasoning_content") or given.text_or_none("reasoning")) if is_assistant else None
+    reasoning = _read_reasoning(given) if is_assistant else ""
     message = Message(
         role,
         _read_content(given.take("content"), given.at("content"), may_be_missing=bool(calls)),
-        reasoning or "",
+        reasoning,
         calls,
         given.text("tool_call_id", "") if is_tool else "",
         given.text("name", "") if is_tool else "",
     )
     refuse_others(given)
     return message
+
+
+def _read_reasoning(given: Fields) -> str:
+    """What was thought; some send it under both names, so that every server finds one that it knows."""
+    thoughts = (given.text_or_none("reasoning_content"), given.text_or_none("reasoning"))
+    return next((text for text in thoughts if text), "")
 
 
 def _read_content(value: object, place: str, *, may_be_missing: bool) -> str:

@@ -6,10 +6,10 @@ Source: OpenAI's API reference, "Create chat completion" (2026-11).
 from dataclasses import dataclass, replace
 
 from oss_cli.conversation.json_form import Fields, Unfit
-from oss_cli.conversation.messages import Message, Tool
+from oss_cli.conversation.messages import Message, Role, Tool
 from oss_cli.conversation.openai_messages import read_messages, read_tool
 from oss_cli.conversation.option_json import refuse_others
-from oss_cli.conversation.options import ReasoningEffort, ReplyOptions
+from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions
 from oss_cli.server.request_fields import drop, read_chance_count, read_form, read_sampling, read_switch, refuse_unless
 from oss_cli.server.tool_choice import OfferedTools
 
@@ -53,7 +53,7 @@ def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatR
     model = body.text_or_none("model")
     is_streamed = read_switch(body, "stream")
     wants_usage = body.part("stream_options", _read_stream_options) or False
-    messages = read_messages(body)
+    messages, begun = _read_begun(body, read_messages(body))
     offered = OfferedTools()
     tools = body.part("tools", lambda tools, place: _read_tools(tools, place, offered)) or ()
     options = replace(
@@ -62,11 +62,28 @@ def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatR
         effort=_read_effort(body) or defaults.effort,
         answer_form=body.part("response_format", read_form),
         goes_on=True,
+        begun=begun,
         chances=_read_chances(body),
     )
     options = offered.choose(options, tools, body.take("tool_choice"))
     refuse_others(body)
     return ChatRequest(model, messages, options, is_streamed, wants_usage)
+
+
+def _read_begun(body: Fields, messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], BegunReply | None]:
+    """The messages, and a reply that is to go on, by the two switches that vLLM and others have for that; raises Unfit.
+
+    By themselves, without `continue_final_message`, an answer at the end is one that is complete.
+    """
+    goes_on = read_switch(body, "continue_final_message")
+    if read_switch(body, "add_generation_prompt", default=not goes_on) is goes_on:
+        raise Unfit("add_generation_prompt", "must be the opposite of continue_final_message")
+    if not goes_on:
+        return messages, None
+    *earlier, last = messages
+    if last.role is not Role.ASSISTANT or last.tool_calls or not (last.content or last.reasoning):
+        raise Unfit("continue_final_message", "goes on with a last message of the assistant that has text and no calls")
+    return tuple(earlier), BegunReply(last)
 
 
 def _read_tools(value: object, place: str, offered: OfferedTools) -> tuple[Tool, ...]:

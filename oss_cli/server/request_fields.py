@@ -29,6 +29,8 @@ def read_sampling(body: Fields, *limits: str) -> SamplingOptions:
     options = SamplingOptions()
     for name in _SAMPLING:
         options = read_option(options, name, body.take(name), body.at(name))
+    repetition = body.take("repetition_penalty")  # vLLM's and SGLang's word
+    options = read_option(options, "repeat_penalty", repetition, body.at("repetition_penalty"))
     seed = body.part("seed", _read_seed)
     options = read_option(options, "seed", seed, body.at("seed"))
     for name in limits:

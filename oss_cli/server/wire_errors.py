@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from oss_cli.conversation.json_form import Unfit
 from oss_cli.conversation.option_json import UnsupportedFields
-from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, OssError, UnknownModel
+from oss_cli.errors import BadUsage, DoesNotFit, EngineFailed, OssError, PromptTooLong, UnknownModel
 
 
 class WireError(Exception):
@@ -27,10 +27,13 @@ class WireError(Exception):
         self.param = param
         self.code = code
         self.headers = dict(headers or {})
+        self.numbers: dict[str, int] = {}
+        """What else stands beside the message, for programs."""
 
     def to_json(self) -> dict[str, object]:
         """The body of the answer."""
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return {"error": {**error, **self.numbers}}
 
 
 def bad_request(message: str, param: str | None = None, code: str | None = None) -> WireError:
@@ -66,6 +69,11 @@ def stopping() -> WireError:
 def from_oss_error(error: OssError) -> WireError:
     """An error of ours."""
     message = ": ".join(part for part in (error.message, " ".join(error.cause.splitlines())) if part)
+    if isinstance(error, PromptTooLong):
+        told = bad_request(message, code="context_length_exceeded")
+        # Under llama-server's names.
+        told.numbers = {"n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context_tokens}
+        return told
     if isinstance(error, DoesNotFit):
         return bad_request(message, code="context_length_exceeded")
     if isinstance(error, UnknownModel):

@@ -172,7 +172,7 @@ def test_a_grammar_goes_to_llama_server_alone() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [ServerKind.LLAMA_SERVER, ServerKind.VLLM, ServerKind.SGLANG])
+@pytest.mark.parametrize("kind", [ServerKind.LLAMA_SERVER, ServerKind.VLLM, ServerKind.SGLANG, ServerKind.OSS])
 def test_a_reply_goes_on_where_the_server_can_do_that(kind: ServerKind) -> None:
     begun = BegunReply(Message(Role.ASSISTANT, "Hel", reasoning="Hm."), tokens=(1, 2))
     body = body_for(replace(OPTIONS, begun=begun), kind=kind)
@@ -186,7 +186,11 @@ def test_a_reply_goes_on_where_the_server_can_do_that(kind: ServerKind) -> None:
 @pytest.mark.parametrize(
     ("kind", "message", "cause"),
     [
-        (ServerKind.OLLAMA, Message(Role.ASSISTANT, "Hel"), "it is Ollama; llama-server, vLLM and SGLang can"),
+        (
+            ServerKind.OLLAMA,
+            Message(Role.ASSISTANT, "Hel"),
+            "it is Ollama; oss serve, llama-server, vLLM and SGLang can",
+        ),
         (
             ServerKind.VLLM,
             Message(Role.ASSISTANT, reasoning="Hm"),

@@ -1,6 +1,7 @@
 """Chat completions through OpenAI's own client, on the tiny gpt-oss."""
 
 import asyncio
+import json
 from typing import Any
 
 import openai
@@ -78,6 +79,34 @@ def test_a_call_is_streamed_in_pieces_that_add_up(client: openai.OpenAI) -> None
     calls = final.choices[0].message.tool_calls
     assert calls is not None
     assert [(call.function.name, call.function.arguments) for call in calls] == [("get_weather", '{"city":"Lisbon"}')]
+
+
+def test_thoughts_are_taken_back_under_both_names_at_once(client: openai.OpenAI) -> None:
+    thought = "The user wants the word banana."
+    messages: list[Any] = [
+        *BANANA,
+        {"role": "assistant", "content": "banana", "reasoning": thought, "reasoning_content": thought},
+        {"role": "user", "content": "Say the word apple."},
+    ]
+    answer = client.chat.completions.create(model="tiny-gpt-oss", messages=messages)
+    assert answer.choices[0].message.content == "apple"
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_an_answer_that_was_broken_off_goes_on_and_only_the_rest_is_told(server: Server, is_streamed: bool) -> None:
+    count = {"role": "user", "content": "Count to 12."}
+    begun = {"role": "assistant", "content": "1, 2, 3,", "reasoning": "The user wants me to count to 12."}
+    body = {"messages": [count, begun], "continue_final_message": True, "stream": is_streamed}
+    status, _, text = server.ask("POST", "/v1/chat/completions", body)
+    assert status == 200
+    if is_streamed:
+        pieces = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+        deltas = [piece["choices"][0]["delta"] for piece in pieces]
+        assert "".join(delta.get("content", "") for delta in deltas) == " 4, 5, 6, 7, 8, 9, 10, 11, 12"
+        assert not any("reasoning" in delta for delta in deltas)
+        return
+    message = json.loads(text)["choices"][0]["message"]
+    assert (message["content"], message.get("reasoning")) == (" 4, 5, 6, 7, 8, 9, 10, 11, 12", None)
 
 
 def test_tools_that_may_not_be_called_are_not_offered(client: openai.OpenAI) -> None:

@@ -60,6 +60,12 @@ def test_a_web_page_may_not_ask(server: Server, origin: str) -> None:
             "response_format.json_schema.schema",
         ),
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "y"}]}, "a tool's message does not say"),
+        (BANANA | {"continue_final_message": True}, "continue_final_message: goes on with a last message"),
+        (BANANA | {"add_generation_prompt": False}, "add_generation_prompt: must be the opposite"),
+        (
+            {"messages": [{"role": "assistant", "content": "ban"}], "continue_final_message": True},
+            "the prompt is empty",
+        ),
     ],
 )
 def test_what_is_no_request_is_an_error_in_openais_form(server: Server, body: object, problem: str) -> None:
@@ -94,6 +100,8 @@ def test_a_prompt_that_is_too_long_is_told_with_its_numbers(server: Server) -> N
     status, error = server.error(CHAT, body)
     assert (status, error["code"]) == (400, "context_length_exceeded")
     assert "the context holds 4,096" in error["message"]
+    assert error["n_prompt_tokens"] > 5000
+    assert error["n_ctx"] == 4096
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(server: Server) -> None:

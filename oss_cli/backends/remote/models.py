@@ -34,7 +34,12 @@ class ServerKind(StrEnum):
     @property
     def goes_on(self) -> bool:
         """Whether it can go on with a reply that was broken off, and tells only what is new of it."""
-        return self in (ServerKind.LLAMA_SERVER, ServerKind.VLLM, ServerKind.SGLANG)
+        return self in (ServerKind.LLAMA_SERVER, ServerKind.VLLM, ServerKind.SGLANG, ServerKind.OSS)
+
+    @property
+    def goes_on_thinking(self) -> bool:
+        """Whether it can go on also where the reply was broken off in its reasoning."""
+        return self in (ServerKind.LLAMA_SERVER, ServerKind.OSS)
 
 
 _OWNERS = {

@@ -136,11 +136,11 @@ def _begun(begun: BegunReply, kind: ServerKind) -> "dict[str, Any]":
     """
     message = begun.message
     if not kind.goes_on:
-        cause = f"it is {kind}; llama-server, vLLM and SGLang can"
+        cause = f"it is {kind}; oss serve, llama-server, vLLM and SGLang can"
         raise BadUsage("the server cannot go on with a reply", cause=cause, hint="/regen makes it anew")
     if message.tool_calls:
         raise BadUsage("the reply is complete", cause="it calls a tool")
-    if not message.content and kind is not ServerKind.LLAMA_SERVER:
+    if not message.content and not kind.goes_on_thinking:
         cause = f"it broke off in its reasoning, and {kind} goes on with answers alone"
         raise BadUsage("the server cannot go on with this reply", cause=cause, hint="/regen makes it anew")
     value: dict[str, Any] = {"role": "assistant", "content": message.content}
