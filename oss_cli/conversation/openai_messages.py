@@ -10,6 +10,9 @@ from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.messages import Message, Role, Tool, ToolCall
 from oss_cli.conversation.option_json import UnsupportedFields, refuse_others
 
+_NOTES = ("annotations", "parsed", "parsed_arguments", "index")
+"""What OpenAI's client adds to what an assistant said, and sends back with it; the texts say all of it."""
+
 
 def read_messages(body: Fields) -> tuple[Message, ...]:
     """The messages of a request; at least one.
@@ -40,6 +43,8 @@ def _read_message(value: object, place: str) -> Message:
         given.text("tool_call_id", "") if is_tool else "",
         given.text("name", "") if is_tool else "",
     )
+    if is_assistant:
+        _drop(given, *_NOTES)
     refuse_others(given)
     return message
 
@@ -74,8 +79,15 @@ def _read_call(value: object, place: str) -> ToolCall:
         raise UnsupportedFields([f"{place}.type other than function"])
     function = Fields(given.take("function"), given.at("function"))
     call = ToolCall(function.text("name"), function.text("arguments"), given.text("id", ""))
+    _drop(given, *_NOTES)
+    _drop(function, *_NOTES)
     refuse_others(given, function)
     return call
+
+
+def _drop(given: Fields, *names: str) -> None:
+    for name in names:
+        given.take(name)
 
 
 def read_tool(value: object, place: str, read_strict: Callable[[Fields], None] | None = None) -> Tool:

@@ -28,6 +28,29 @@ def test_parse_gives_an_object_of_the_class(client: openai.OpenAI) -> None:
     assert answer.choices[0].message.parsed == Place(city="Lisbon", n=42)
 
 
+def test_what_the_client_has_parsed_is_taken_back(client: openai.OpenAI) -> None:
+    """It puts notes of its own into the messages that its users put into the next request."""
+    first = client.chat.completions.parse(model="tiny-gpt-oss", messages=LISBON, response_format=Place)
+    said = first.choices[0].message.model_dump(exclude_none=True, warnings=False)
+    assert said["parsed"] == {"city": "Lisbon", "n": 42}
+    rome = {"role": "user", "content": "Answer in JSON: city Rome, number 7."}
+    messages: list[Any] = [*LISBON, said | {"annotations": []}, rome]
+    second = client.chat.completions.parse(model="tiny-gpt-oss", messages=messages, response_format=Place)
+    assert second.choices[0].message.parsed == Place(city="Rome", n=7)
+
+
+def test_a_call_that_the_client_has_put_together_is_taken_back(client: openai.OpenAI) -> None:
+    messages: list[Any] = [{"role": "user", "content": "What is the weather in Lisbon?"}]
+    with client.chat.completions.stream(model="tiny-gpt-oss", messages=messages, tools=[WEATHER]) as stream:
+        message = stream.get_final_completion().choices[0].message
+    said = message.model_dump()
+    [call] = said["tool_calls"]
+    assert "index" in call and "parsed_arguments" in call["function"]
+    messages += [said, {"role": "tool", "tool_call_id": call["id"], "content": '{"temp_c":21,"sky":"sunny"}'}]
+    answer = client.chat.completions.create(model="tiny-gpt-oss", messages=messages, tools=[WEATHER])
+    assert answer.choices[0].message.content == "It is 21 degrees and sunny in Lisbon."
+
+
 def test_an_answer_of_the_small_model_fits_the_schema(small_server: Server) -> None:
     with small_server.client() as client:
         answer = client.chat.completions.parse(
