@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,8 @@ _PORT = 11435
 _USUAL_PARALLEL = 4
 _MOST_PARALLEL = 64
 """llama.cpp holds 256 sequences at most; on no machine that it runs on do so many bring anything."""
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
 
 def serve(
@@ -115,10 +118,11 @@ def serve(
         )
     )  # fmt: skip
     _check_packages()
+    api_key, origins = _read_key(api_key or ""), tuple(_read_origin(origin) for origin in cors or ())
     _check_exposure(host, api_key)
     choice = wiring.choose_model(settings.model)
     places = parallel or min(_USUAL_PARALLEL, wiring.suggest_parallel(choice, settings))
-    rules = _rules(host, api_key or "", tuple(cors or ()), places, queue)
+    rules = _rules(host, api_key, origins, places, queue)
     console = open_console(needs_err=False)  # nobody need read what a server says
     with (
         contextlib.closing(_open_socket(host, port)) as listener,
@@ -139,7 +143,26 @@ def _check_packages() -> None:
         raise missing
 
 
-def _check_exposure(host: str, api_key: str | None) -> None:
+def _read_key(text: str) -> str:
+    """A key, without the end of the line that a file or a shell may have left. Raises BadUsage: nobody can send it."""
+    key = text.strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise BadUsage(
+            "the API key cannot be sent", cause="a header holds letters, digits and signs of ASCII, without spaces"
+        )
+    return key
+
+
+def _read_origin(text: str) -> str:
+    """A web page as browsers name it. Raises BadUsage: they never do, so it would let nobody in."""
+    origin = text.strip().lower().removesuffix("/")
+    if origin != "*" and not _ORIGIN.fullmatch(origin):
+        cause = "it is a scheme and a host, as http://localhost:3000, or *"
+        raise BadUsage(f"{text!r} is no web page's origin", cause=cause)
+    return origin
+
+
+def _check_exposure(host: str, api_key: str) -> None:
     """Raises BadUsage: others could reach the model, and no key keeps them out."""
     if _is_loopback(host) or api_key:
         return

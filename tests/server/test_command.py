@@ -29,6 +29,40 @@ def test_an_address_that_is_none_of_ours_is_told(tiny_gpt_oss: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("origin", ["localhost:3000", "http://localhost:3000/app", "null", "http://a b", "http://", ""])
+def test_an_origin_that_no_browser_ever_sends_is_refused(tiny_gpt_oss: Path, origin: str) -> None:
+    result = run_oss("serve", str(tiny_gpt_oss), "--cors", origin, "--port", "0")
+    assert (result.stdout, result.stderr, result.status) == (
+        "",
+        f"error: {origin!r} is no web page's origin\n  it is a scheme and a host, as http://localhost:3000, or *\n",
+        2,
+    )
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "a\x00b", "a\nb"])
+def test_a_key_that_no_client_can_send_is_refused_and_not_shown(tiny_gpt_oss: Path, key: str) -> None:
+    result = run_oss("serve", str(tiny_gpt_oss), "--api-key", key, "--port", "0")
+    assert (result.stdout, result.stderr, result.status) == (
+        "",
+        "error: the API key cannot be sent\n  a header holds letters, digits and signs of ASCII, without spaces\n",
+        2,
+    )
+
+
+def test_a_key_out_of_spaces_alone_is_none(tiny_gpt_oss: Path) -> None:
+    result = run_oss("serve", str(tiny_gpt_oss), "--host", "0.0.0.0", "--api-key", " \n")
+    assert (result.stderr.splitlines()[0], result.status) == ("error: there is no API key", 2)
+
+
+def test_a_key_out_of_a_file_may_end_its_line_and_an_origin_has_no_slash(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    options = ("--parallel", "1", "--cors", "HTTP://Localhost:3000/", "--cors", "chrome-extension://abc")
+    with serving(tiny_gpt_oss, tmp_path, *options, OSS_SERVE_API_KEY="sesame\n") as server:
+        for origin in ("http://localhost:3000", "chrome-extension://abc"):
+            headers = {"Authorization": "Bearer sesame", "Origin": origin}
+            status, answer, _ = server.ask("GET", "/v1/models", headers=headers)
+            assert (status, answer["access-control-allow-origin"]) == (200, origin)
+
+
 def test_any_address_of_the_loopback_will_do(tiny_gpt_oss: Path, tmp_path: Path) -> None:
     with serving(tiny_gpt_oss, tmp_path, "--host", "127.0.0.2", "--parallel", "1") as server:
         assert server.first_line.startswith("tiny-gpt-oss answers at http://127.0.0.2:")
