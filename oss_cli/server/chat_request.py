@@ -10,7 +10,15 @@ from oss_cli.conversation.messages import Message, Role, Tool
 from oss_cli.conversation.openai_messages import read_messages, read_tool
 from oss_cli.conversation.option_json import refuse_others
 from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions
-from oss_cli.server.request_fields import drop, read_chance_count, read_form, read_sampling, read_switch, refuse_unless
+from oss_cli.server.request_fields import (
+    drop,
+    read_chance_count,
+    read_form,
+    read_sampling,
+    read_stream_options,
+    read_switch,
+    refuse_unless,
+)
 from oss_cli.server.tool_choice import OfferedTools
 
 _WITHOUT_EFFECT = (
@@ -52,7 +60,7 @@ def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatR
     refuse_unless(body, _ONLY_AS_IT_IS)
     model = body.text_or_none("model")
     is_streamed = read_switch(body, "stream")
-    wants_usage = body.part("stream_options", _read_stream_options) or False
+    wants_usage = body.part("stream_options", read_stream_options) or False
     messages, begun = _read_begun(body, read_messages(body))
     offered = OfferedTools()
     tools = body.part("tools", lambda tools, place: _read_tools(tools, place, offered)) or ()
@@ -66,6 +74,9 @@ def read_chat_request(value: dict[str, object], defaults: ReplyOptions) -> ChatR
         chances=_read_chances(body),
     )
     options = offered.choose(options, tools, body.take("tool_choice"))
+    if begun is not None and (options.answer_form is not None or options.call_form is not None):
+        # What was said already may not fit the form: then nothing would hold the rest to it, and nobody would know.
+        raise Unfit("continue_final_message", "goes with no response_format, no tool_choice and no strict tools")
     refuse_others(body)
     return ChatRequest(model, messages, options, is_streamed, wants_usage)
 
@@ -88,14 +99,6 @@ def _read_begun(body: Fields, messages: tuple[Message, ...]) -> tuple[tuple[Mess
 
 def _read_tools(value: object, place: str, offered: OfferedTools) -> tuple[Tool, ...]:
     return Fields({"tools": value}, "").parts("tools", lambda one, place: read_tool(one, place, offered.read_strict))
-
-
-def _read_stream_options(value: object, place: str) -> bool:
-    given = Fields(value, place)
-    wants_usage = read_switch(given, "include_usage")
-    drop(given, "include_obfuscation")  # against listeners on the network: there is none between us
-    refuse_others(given)
-    return wants_usage
 
 
 def _read_chances(body: Fields) -> int | None:

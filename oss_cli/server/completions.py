@@ -22,7 +22,14 @@ from oss_cli.server.answer_chances import AnswerChances
 from oss_cli.server.chat_completions import usage_to_json
 from oss_cli.server.json_body import JsonResponse, read_json
 from oss_cli.server.replies import RunningReply
-from oss_cli.server.request_fields import drop, read_chance_count, read_sampling, read_switch, refuse_unless
+from oss_cli.server.request_fields import (
+    drop,
+    read_chance_count,
+    read_sampling,
+    read_stream_options,
+    read_switch,
+    refuse_unless,
+)
 from oss_cli.server.service import DONE, ReplyStream, Service, event_of, unless_gone
 from oss_cli.server.wire_errors import from_oss_error, stopping
 
@@ -140,11 +147,7 @@ def _read(value: dict[str, object], defaults: ReplyOptions) -> _Asked:
     body = Fields(value, "")
     drop(body, "user", "cache_prompt")
     refuse_unless(body, _ONLY_AS_IT_IS)
-    wants_usage = False
-    if (stream_options := body.take("stream_options")) is not None:
-        inner = Fields(stream_options, "stream_options")
-        wants_usage = read_switch(inner, "include_usage")
-        drop(inner, "include_obfuscation")
+    wants_usage = body.part("stream_options", read_stream_options) or False
     usual = replace(defaults.sampling, max_tokens=defaults.sampling.max_tokens or _USUAL_TOKENS)
     options = replace(
         defaults, sampling=read_sampling(body, "max_tokens").over(usual), chances=read_chance_count(body, "logprobs")

@@ -5,7 +5,7 @@ from typing import Any
 
 from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.json_form import Fields, Unfit
-from oss_cli.conversation.option_json import UnsupportedFields, read_option
+from oss_cli.conversation.option_json import UnsupportedFields, read_option, refuse_others
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.grammar.validation import check_schema
 
@@ -50,6 +50,15 @@ def read_switch(body: Fields, name: str, default: bool = False) -> bool:  # noqa
     if not isinstance(value, bool):
         raise Unfit(body.at(name), "must be true or false")
     return value
+
+
+def read_stream_options(value: object, place: str) -> bool:
+    """Whether a stream is to end with what it cost; raises Unfit."""
+    given = Fields(value, place)
+    wants_usage = read_switch(given, "include_usage")
+    drop(given, "include_obfuscation")  # against listeners on the network: there is none between us
+    refuse_others(given)
+    return wants_usage
 
 
 def read_chance_count(body: Fields, name: str) -> int | None:

@@ -36,3 +36,8 @@ def test_what_cannot_be_done_is_refused_by_name(small_server: Server) -> None:
         client.completions.create(model="smollm2", prompt=PROMPT, best_of=3)
     assert small_server.error("/v1/completions", {"prompt": [1, 2]})[1]["param"] == "prompt other than one text"
     assert small_server.error("/v1/completions", {})[1]["message"] == "prompt: is missing"
+
+
+def test_what_a_stream_cannot_do_is_refused_by_name(server: Server) -> None:
+    status, error = server.error("/v1/completions", {"prompt": "Hi", "stream_options": {"include_everything": True}})
+    assert (status, error["message"]) == (400, "stream_options.include_everything: not supported")

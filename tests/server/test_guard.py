@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.harness import run_oss
 from tests.server.serving import Server, serving
 
 CHAT = "/v1/chat/completions"
-BANANA = {"messages": [{"role": "user", "content": "Say the word banana."}], "reasoning_effort": "low"}
+BANANA: dict[str, Any] = {"messages": [{"role": "user", "content": "Say the word banana."}], "reasoning_effort": "low"}
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:11435", "localhost."])
@@ -61,6 +62,14 @@ def test_a_web_page_may_not_ask(server: Server, origin: str) -> None:
         ),
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "y"}]}, "a tool's message does not say"),
         (BANANA | {"continue_final_message": True}, "continue_final_message: goes on with a last message"),
+        (
+            {
+                "messages": [*BANANA["messages"], {"role": "assistant", "content": "ban"}],
+                "continue_final_message": True,
+                "response_format": {"type": "json_object"},
+            },
+            "continue_final_message: goes with no response_format",
+        ),
         (BANANA | {"add_generation_prompt": False}, "add_generation_prompt: must be the opposite"),
         (
             {"messages": [{"role": "assistant", "content": "ban"}], "continue_final_message": True},
