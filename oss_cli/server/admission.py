@@ -55,7 +55,7 @@ class Admission:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self.leave(None)  # it was called and gone at the same moment
-            else:
+            elif turn in self._queue:  # not where it was passed over at the same moment
                 self._queue.remove(turn)
             raise
 
