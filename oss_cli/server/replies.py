@@ -41,7 +41,7 @@ class RunningReply:
         self.cancelled = threading.Event()
         self.has_failed = False
         self.ended: TurnEnded | None = None
-        """The last event, once it has come by."""
+        """The last event, once there is one; its client may not have read so far."""
         self.first: Event | None = None
         """The first event, which `start` has waited for."""
 
@@ -66,8 +66,6 @@ class RunningReply:
         passed = self._passed.popleft()
         if isinstance(passed, BaseException):
             raise passed
-        if isinstance(passed, TurnEnded):
-            self.ended = passed
         return passed
 
     def close(self) -> None:
@@ -87,6 +85,8 @@ class RunningReply:
 
     def put(self, passed: _Passed) -> None:
         """Hand something over."""
+        if isinstance(passed, TurnEnded):
+            self.ended = passed
         self._passed.append(passed)
         is_told = self._tells_at_once or not self._has_begun or passed is None
         self._has_begun = True
