@@ -6,6 +6,7 @@ them at once.
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -71,6 +72,7 @@ def run_server(
     is_over: asked ten times a second; when it says so, that is as good as a signal.
     """
     sys.setswitchinterval(_SWITCH_S)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of clients that hang up in the middle of a stream
     AppStatus.enable_automatic_graceful_drain = False  # it would cut streams off at the first signal
     config = uvicorn.Config(
         app,

@@ -4,6 +4,8 @@ import contextlib
 import http.client
 import json
 import signal
+import socket
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,21 @@ def test_a_client_that_goes_away_frees_its_place(server: Server, is_streamed: bo
     wait_until(lambda: server.metric("oss_replies_running") == 0)
     assert server.metric("oss_requests_waiting") == 0
     assert json.loads(server.ask("POST", CHAT, BANANA)[2])["choices"][0]["message"]["content"] == "banana"
+
+
+def test_clients_that_hang_up_in_the_middle_of_a_stream_are_nothing_to_tell_of(
+    tiny_gpt_oss: Path, tmp_path: Path
+) -> None:
+    with serving(tiny_gpt_oss, tmp_path, "--parallel", "1", "--ctx", "4096") as server:
+        for _ in range(20):
+            connection = post(server, ENDLESS | {"stream": True, "logprobs": True, "top_logprobs": 20})
+            connection.sock.recv(1000)
+            # Hang up at once, as whoever has not read all that came does.
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        wait_until(lambda: server.metric("oss_replies_running") == 0)
+        assert server.stop() == 0
+    assert server.lines == []
 
 
 def test_a_client_that_goes_away_while_its_prompt_is_read_frees_its_place(small_server: Server) -> None:
