@@ -28,7 +28,7 @@ from oss_cli.errors import OssError
 from oss_cli.server.admission import Admission
 from oss_cli.server.json_body import read_json
 from oss_cli.server.replies import RunningReply
-from oss_cli.server.service import Endpoint, Service
+from oss_cli.server.service import Endpoint, Service, unless_gone
 
 _LONGEST_NONCE = 128
 
@@ -105,7 +105,9 @@ def held_endpoints(keeping: Keeping) -> Mapping[str, tuple[str, Endpoint]]:
         messages, options = request_from_json(given)
         given.end()
         try:
-            return EventLines(await service.begin(request, backend, messages, options, is_streamed=True))
+            service.check_answers()
+            begun = service.replies.start(backend, messages, options, tells_tokens=True)
+            return EventLines(await unless_gone(request, begun))
         except OssError as error:
             return _line(error_to_json(error))
 

@@ -111,9 +111,17 @@ class Replies:
         self._running: set[RunningReply] = set()
 
     async def start(
-        self, backend: Backend, messages: Sequence[Message], options: ReplyOptions, *, tells_at_once: bool = True
+        self,
+        backend: Backend,
+        messages: Sequence[Message],
+        options: ReplyOptions,
+        *,
+        tells_at_once: bool = True,
+        tells_tokens: bool = False,
     ) -> RunningReply:
         """A reply that has begun: its place is taken and its prompt accepted.
+
+        tells_tokens: whether each token is told beside its text, also without its chance.
 
         Raises:
             WireError: too many wait already, or the server is stopping.
@@ -126,7 +134,7 @@ class Replies:
                 for event in events:
                     if reply.cancelled.is_set():
                         break
-                    if not isinstance(event, TokensSampled) or event.chances:  # the text says the rest
+                    if tells_tokens or not isinstance(event, TokensSampled) or event.chances:  # the text says the rest
                         reply.put(event)
 
         reply = await self.run(make, tells_at_once=tells_at_once)

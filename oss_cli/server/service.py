@@ -57,6 +57,12 @@ class Service:
             return messages
         return (system_message(self.served.system), *messages)
 
+    def check_answers(self) -> None:
+        """Raises WireError: the model does not answer."""
+        if self.served.embedder is not None:
+            message = f"{self.served.name} makes embeddings, and does not answer."
+            raise bad_request(message, "model", "only_embeddings")
+
     async def begin(
         self,
         request: Request,
@@ -73,9 +79,7 @@ class Service:
             OssError: no reply can be made.
             ClientDisconnect: nobody wants it any more.
         """
-        if self.served.embedder is not None:
-            message = f"{self.served.name} makes embeddings, and does not answer."
-            raise bad_request(message, "model", "only_embeddings")
+        self.check_answers()
         return await unless_gone(request, self.replies.start(backend, messages, options, tells_at_once=is_streamed))
 
 
