@@ -121,11 +121,17 @@ def _open_backend(request: Request, console: Console) -> "Backend":
     def say(text: str) -> None:
         show_notice(console, text)
 
+    def tell(text: str) -> None:
+        if settings.cache and not console.err.is_watched:  # a script that asked for it would never know
+            console.err.write(f"({text})\n")
+        else:
+            say(text)
+
     def keep() -> "wiring.ModelChoice | wiring.ServerChoice":
         is_kept = request.resumed or request.wishes.saves or settings.cache
-        return (
-            wiring.keep_states(choice, settings, say) if is_kept and isinstance(choice, wiring.ModelChoice) else choice
-        )
+        if is_kept and isinstance(choice, wiring.ModelChoice):
+            return wiring.keep_states(choice, settings, tell)
+        return choice
 
     log = console.err.write if request.wishes.shows_log else None
     listener = wiring.Listener(lambda: LoadStatus(console.err, choice.name), log, say)

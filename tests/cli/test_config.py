@@ -30,6 +30,7 @@ def test_every_setting_is_shown_with_its_meaning_and_who_decided_it(
     run_oss("config", "set", "ctx", "4096")
     monkeypatch.setenv("OSS_CTX", "8192")
     monkeypatch.delenv("OSS_THREADS")
+    monkeypatch.delenv("OSS_SPECULATION")
     result = run_oss("config", "show")
     rows = {line.split()[0]: line.rstrip() for line in result.stdout.splitlines()}
     assert list(rows) == ["SETTING", *SETTING_NAMES]

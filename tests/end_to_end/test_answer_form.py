@@ -28,6 +28,7 @@ def model(request: pytest.FixtureRequest, tiny_gpt_oss: Path, smollm2: Path) -> 
     return str(tiny_gpt_oss if request.param == "tiny gpt-oss" else smollm2)
 
 
+@pytest.mark.slow
 def test_twenty_schemas_in_one_batch_each_fit_or_have_an_error(model: str) -> None:
     lines = [
         {"id": name, "prompt": question, "schema": schema, "options": {"seed": 3, "temperature": 1.2}}

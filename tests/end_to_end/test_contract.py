@@ -371,7 +371,7 @@ def test_json_is_one_object_with_the_same_keys_sorted(tiny: list[str], tiny_gpt_
         "conversation": None,
         "error": None,
         "extracted": None,
-        "model": {"name": "tiny-gpt-oss", "path": str(tiny_gpt_oss), "sha256": None},
+        "model": {"name": "tiny-gpt-oss", "path": str(tiny_gpt_oss), "server": None, "sha256": None},
         "options": {
             "effort": "high", "logit_bias": {}, "max_tokens": None, "min_p": 0.0, "raw": False,
             "grammar": None, "reasoning_budget": None, "repeat_penalty": 1.0, "schema": None, "stop": [],

@@ -199,6 +199,17 @@ def test_a_state_that_cannot_be_kept_is_told_at_the_end(tiny_gpt_oss: Path, tmp_
         assert terminal.wait() == 0
 
 
+def test_a_pipe_is_told_as_well_where_keeping_was_asked_for(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    place = tmp_path / "oss-home" / "cache" / "states"
+    place.parent.mkdir(parents=True)
+    place.write_text("a file is in the way")
+    command = ("run", "-m", str(tiny_gpt_oss), *SETTINGS, "Say it. " * 60)
+    assert run_oss(*command).stderr == ""
+    assert run_oss(*command, "--save").stderr == ""
+    kept = run_oss(*command, "--cache")
+    assert (kept.stderr, kept.status) == ("(what the model has read is not kept for the next time: File exists)\n", 0)
+
+
 def test_states_are_off_with_a_setting(tiny_gpt_oss: Path, tmp_path: Path) -> None:
     run_oss("config", "set", "cache_gb", "0")
     chat(tiny_gpt_oss, *QUESTIONS)

@@ -75,6 +75,7 @@ def test_a_full_context_ends_a_reply(open_tiny: OpenEngine) -> None:
     assert len(prompt) + len(made.tokens) == 256 + 1  # the last token is sampled, but there is no room to go on from it
 
 
+@pytest.mark.slow
 def test_a_context_that_nobody_fixed_grows_under_a_reply_and_changes_no_token(open_tiny: OpenEngine) -> None:
     sampling = SamplingOptions(temperature=0.0, logit_bias=dict.fromkeys((1189, 1190, 1196), -1e9))
     grown = generate(open_tiny(), EXAMPLES[0]["prompt_ids"], sampling=sampling, max_tokens=4500)

@@ -162,6 +162,7 @@ def test_a_guessed_reply_fills_the_context_to_its_last_token(tiny_gpt_oss: Path,
     assert len(prompt) + len(replies[1].tokens) == 512 + 1
 
 
+@pytest.mark.slow
 def test_guesses_far_beyond_the_window_change_nothing(tiny_gpt_oss: Path, open_model: Open) -> None:
     plain, guessing = (open_model(tiny_gpt_oss, guessed_tokens=count) for count in (0, 16))
     prompt, _ = repetitive(plain)

@@ -24,6 +24,8 @@ from oss_cli.errors import (
     EngineFailed,
     ExitCode,
     HistoryUnusable,
+    HolderFailed,
+    HolderLost,
     HubBroken,
     HubUnreachable,
     ModelTooLarge,
@@ -33,13 +35,20 @@ from oss_cli.errors import (
     OssError,
     OutputFailed,
     PromptTooLong,
+    ReplyBroken,
     ReplyCutOff,
     ReplyNotValid,
+    RequestRefused,
+    ServerBusy,
+    ServerDenied,
     ServerFailed,
+    ServerUnreachable,
     SizeLimitReached,
     UnknownConversation,
     UnknownModel,
+    UnknownServer,
     UnknownTemplate,
+    UnsafeFolder,
     WrongBytes,
 )
 from oss_cli.terminal.errors import show_bug, show_error
@@ -57,6 +66,11 @@ LOOKS: list[tuple[OssError, int, str]] = [
         UnknownTemplate("sumary", nearest=("summary",)),
         2,
         "error: no template is called 'sumary'\n  nearest names: summary\nhint: oss template list\n",
+    ),
+    (
+        UnknownServer("gpi", nearest=("gpu",), hint="--server gpu"),
+        2,
+        "error: no server is called 'gpi'\n  nearest names: gpu\nhint: --server gpu\n",
     ),
     (UnknownConversation("7k"), 2, "error: no conversation is '7k'\nhint: oss history list\n"),
     (
@@ -175,6 +189,31 @@ LOOKS: list[tuple[OssError, int, str]] = [
         6,
         "error: cache cannot be written to\n  Permission denied\n"
         "hint: take a folder of your own: oss config set hub_cache FOLDER, then: oss pull gpt\n",
+    ),
+    (
+        HolderFailed("gpt", "it ended before the model was loaded"),
+        7,
+        "error: gpt cannot be kept in memory\n  it ended before the model was loaded\nhint: oss doctor\n",
+    ),
+    (
+        HolderLost("gpt", "its connection broke off"),
+        7,
+        "error: the process that keeps gpt in memory ended in the middle of the reply\n  its connection broke off\n"
+        "hint: give the command again: the model is loaded anew\n",
+    ),
+    (
+        ServerUnreachable("http://gpu cannot be reached", cause="refused"),
+        8,
+        "error: http://gpu cannot be reached\n  refused\n",
+    ),
+    (ServerDenied("http://gpu wants a key"), 8, "error: http://gpu wants a key\n"),
+    (ServerBusy("http://gpu is busy"), 8, "error: http://gpu is busy\n"),
+    (RequestRefused("http://gpu refuses"), 8, "error: http://gpu refuses\n"),
+    (ReplyBroken("the reply broke off"), 8, "error: the reply broke off\n"),
+    (
+        UnsafeFolder("/run/holders", "others may write there", hint="chmod 700 /run/holders"),
+        9,
+        "error: /run/holders is not safe to use\n  others may write there\nhint: chmod 700 /run/holders\n",
     ),
     (
         NotVerified(("m.gguf: 4 bytes too few",), checked_files=2, hint="oss pull gpt"),
