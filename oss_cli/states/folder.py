@@ -14,7 +14,9 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
+from oss_cli.errors import CannotWrite
 from oss_cli.states.file import StateFacts, read_facts, seal
 
 _SUFFIX = ".state"
@@ -104,11 +106,27 @@ class StateFolder:
                 self.remove(one.path)
 
     def clear(self) -> int:
-        """Remove everything; how many states that were."""
-        entries = self.entries()
-        for one in [*entries, *self._files(_UNFINISHED)]:
-            self.remove(one.path)
-        return len(entries)
+        """Remove everything; how many states that were.
+
+        Raises:
+            CannotWrite: something is still there: the text in it, too.
+        """
+        count, failure = 0, None
+        try:
+            paths = [path for path in self.folder.iterdir() if path.name.endswith((_SUFFIX, _UNFINISHED))]
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise CannotWrite(self.folder, error, verb="removed") from error
+        for path in (path for path in paths if not path.is_dir()):
+            try:
+                path.unlink(missing_ok=True)
+                count += path.suffix == _SUFFIX
+            except OSError as error:  # another process reads it (Windows), or it is somebody else's
+                failure = failure or CannotWrite(path, error, verb="removed")
+        if failure is not None:
+            raise failure
+        return count
 
     def _write(
         self, path: Path, facts: StateFacts, write: Callable[[Path], Sequence[tuple[int, bytes]] | None]
@@ -165,7 +183,7 @@ class StateFolder:
                 status = path.stat()
             except OSError:  # another process has removed it
                 continue
-            if suffix != _SUFFIX or path.name.count("-") == 2:
+            if S_ISREG(status.st_mode) and (suffix != _SUFFIX or path.name.count("-") == 2):
                 found.append(Kept(path, status.st_size, status.st_mtime))
         return found
 

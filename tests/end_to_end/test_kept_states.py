@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.harness import open_terminal, run_oss
+from tests.permissions import closed
 
 SETTINGS = ("--temperature", "0", "--max-tokens", "60")
 QUESTIONS = ["My name is Alice.", "What is my name?", "Say the word banana.", "Count to 12.", "Hello!"]
@@ -231,8 +232,15 @@ def test_what_is_kept_is_shown_removed_with_its_conversation_and_cleared(tiny_gp
     assert shown[1].endswith("  oss run --cache")
     run_oss("history", "rm", "--all", "--yes")
     assert [one["conversation"] for one in states()] == [None]
+    with closed(folder):
+        refused = run_oss("history", "cache", "clear")
+    assert (refused.stdout, refused.stderr, refused.status) == (
+        "", f"error: {folder} cannot be removed\n  Permission denied\n", 9,
+    )  # fmt: skip
+    (folder / "of-somebody-else.state").mkdir()
+    assert len(states()) == 1
     assert run_oss("history", "cache", "clear").stdout == "1 state removed\n"
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["of-somebody-else.state"]
     wrong = run_oss("history", "cache", "empty")
     assert (wrong.status, wrong.stderr) == (
         2,
