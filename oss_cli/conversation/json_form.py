@@ -4,7 +4,7 @@ What is empty or undecided is left out. Reading takes nothing on trust: an unkno
 is refused with its place, so that nothing is lost without a word.
 """
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import StrEnum
@@ -15,6 +15,7 @@ from oss_cli.conversation.messages import Message, Role, ToolCall
 from oss_cli.conversation.options import ReasoningEffort, SamplingOptions
 from oss_cli.conversation.tree import Making, Node
 
+_LARGEST = sys.float_info.max
 _Part = TypeVar("_Part")
 _Name = TypeVar("_Name", bound=StrEnum)
 
@@ -181,7 +182,8 @@ def usage_from_json(value: object, place: str) -> Usage:
 
 def as_number(value: object, place: str) -> float:
     """A finite number; raises Unfit."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # A whole number may be too large to become a float, which `math.isfinite` wants to make of it.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_LARGEST <= value <= _LARGEST:
         raise Unfit(place, "is missing" if value is None else "must be a number")
     return value
 

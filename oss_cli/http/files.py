@@ -119,7 +119,7 @@ def translated_errors() -> Iterator[None]:
 def read_wait_s(headers: Mapping[str, str]) -> float | None:
     """How long an answer asks us to wait, by its Retry-After or the Hub's RateLimit; None if it does not say."""
     seconds = headers.get("retry-after", "").strip()
-    if seconds.isdigit():
+    if seconds.isascii() and seconds.isdigit():  # a superscript two is a digit, and no number
         return float(seconds)
     limit = _RATE_LIMIT.search(headers.get("ratelimit", ""))
     return float(limit[1]) + 1 if limit else None

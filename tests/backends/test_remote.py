@@ -347,6 +347,24 @@ def test_where_the_server_does_not_count_its_pieces_are_counted() -> None:
     assert (ended.usage.reply_tokens, ended.usage.prompt_tokens) == (2, 0)
 
 
+@pytest.mark.parametrize("number", ["-5", "99999999999999999999", "1" + "0" * 400, "1e999", "NaN", "true", '"5"', "[]"])
+def test_numbers_that_cannot_be_are_as_good_as_not_told(number: str) -> None:
+    told = delta("stop", content="a") | {
+        "usage": {
+            "prompt_tokens": "?", "completion_tokens": "?", "prompt_tokens_details": {"cached_tokens": "?"},
+            "completion_tokens_details": {"reasoning_tokens": "?"},
+        },
+        "timings": {"prompt_ms": "?", "predicted_ms": "?"},
+    }  # fmt: skip
+    text = json.dumps(told).replace('"?"', number)
+    ended = reply_to(stream(f"data: {text}\n\ndata: [DONE]\n\n".encode()))[-1]
+    assert isinstance(ended, TurnEnded)
+    usage = ended.usage
+    assert (usage.prompt_tokens, usage.reply_tokens, usage.reused_tokens, usage.reasoning_tokens) == (0, 1, 0, 0)
+    assert 0 <= usage.prefill_s < 60
+    assert 0 <= usage.decode_s < 60
+
+
 # ---- how bytes come
 
 RAW = b"".join(
@@ -428,6 +446,12 @@ def test_who_asks_for_too_long_a_wait_is_not_waited_for() -> None:
     assert parts(error) == (
         "gpu is busy", "HTTP 429: slow down\nit asks to be left alone for 3,600 s", "oss models --server gpu"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("wait", ["\xb2", "-1", "9" * 400, "soon", "1e3"])
+def test_a_wait_that_is_none_does_no_harm(wait: str) -> None:
+    busy = refusal(429, {"error": "slow down"}, Retry_After=wait)
+    assert isinstance(failure(*[busy] * 3), ServerBusy)
 
 
 def test_retry_after_is_obeyed() -> None:

@@ -427,6 +427,16 @@ def test_a_conversation_goes_on_there_and_here() -> None:
     assert "tiny" in json.dumps(shown)
 
 
+def test_numbers_that_a_server_makes_up_do_not_damage_the_history() -> None:
+    usage = {"prompt_tokens": 10**30, "completion_tokens": 10**30}
+    piece = delta("stop", content="One.") | {"usage": usage, "timings": {"prompt_ms": -1, "predicted_ms": 1e400}}
+    models = {"data": [{"id": "tiny", "max_model_len": 10**30}]}
+    with ChatServer(events(piece), hello("Two."), models=models) as server:
+        assert run_oss("run", "--server", server.url, "--save", "first").stdout == "One.\n"
+        assert run_oss("run", "--server", server.url, "-c", "second").stdout == "Two.\n"
+    assert run_oss("history", "show", "--json").status == 0
+
+
 def test_a_reasoning_model_that_ran_out_of_tokens_is_told_as_here() -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}
     with ChatServer(events(delta(reasoning="Hm."), delta("length"), usage)) as server:

@@ -50,7 +50,8 @@ RESPONSE: dict[str, Any] = {
 }
 COMPLETION: dict[str, Any] = {"prompt": "Hi", "max_tokens": 3, "logprobs": 1, "stop": "x", "stream": True}
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63, -(2**70), 1e308, 0.5, "", "x", "auto", "<|end|>", "\ud800", "\0", "日本",
+    None, True, False, 0, -1, 1, 2**31, 2**63, -(2**70), 10**400, 1e308, 0.5, "", "x", "auto", "<|end|>", "\ud800",
+    "\0", "日本",
     [], [[]], [None], {}, {"type": "x"}, {"": None}, ["x", 1], {"$ref": "#"}, {"type": "array", "items": {"$ref": "#"}},
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from oss_cli.backends.remote.wire import count, items, table, text
+from oss_cli.backends.remote.wire import count, items, milliseconds, table, text
 from oss_cli.conversation.events import (
     ReasoningDelta,
     ReplyEvent,
@@ -105,17 +105,15 @@ class ReplyReader:
         """What it cost: as the server tells, and where it does not, as seen from here."""
         told, timings = self._usage, self._timings
         first_s = max(0.0, self._first_at - self._asked_at)
-        prompt_ms, reply_ms = timings.get("prompt_ms"), timings.get("predicted_ms")
+        prefill_s, decode_s = (milliseconds(timings.get(name)) for name in ("prompt_ms", "predicted_ms"))
         return Usage(
             prompt_tokens=count(told.get("prompt_tokens")),
             reused_tokens=count(table(told.get("prompt_tokens_details")).get("cached_tokens")),
             reply_tokens=count(told.get("completion_tokens")) or self._pieces,
             reasoning_tokens=count(table(told.get("completion_tokens_details")).get("reasoning_tokens")),
             context_tokens=self._context_tokens,
-            prefill_s=prompt_ms / 1000 if isinstance(prompt_ms, (int, float)) else first_s,
-            decode_s=reply_ms / 1000
-            if isinstance(reply_ms, (int, float))
-            else max(0.0, self._last_at - self._first_at),
+            prefill_s=prefill_s if prefill_s is not None else first_s,
+            decode_s=decode_s if decode_s is not None else max(0.0, self._last_at - self._first_at),
             first_token_s=first_s,
         )
 

@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+_MOST = 10**12
+"""Of tokens, and of milliseconds: what is more was made up, and would not fit into a history."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -46,7 +49,13 @@ def text(value: object) -> str:
 
 def count(value: object) -> int:
     """A value that has to be a number of something; 0 where it is not."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST else 0
+
+
+def milliseconds(value: object) -> float | None:
+    """A value that has to be a time, in seconds; None where it is not."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value / 1000 if is_number and isinstance(value, (int, float)) and 0 <= value <= _MOST else None
 
 
 def read_refusal(status: int, body: bytes, *, wait_s: float | None = None, location: str = "") -> Refusal:
