@@ -129,6 +129,7 @@ def serve(
         leaving_when_told(),
         _open_served(choice, settings, places, alias or [], console, is_verbose=verbose) as served,
     ):
+        _listen(listener, host, port)
         status = _run(served, rules, listener, console, drain_s=drain, is_verbose=verbose)
     if status:
         raise typer.Exit(status)
@@ -194,9 +195,20 @@ def _open_socket(host: str, port: int) -> socket.socket:
     try:
         return open_socket(host, port)
     except OSError as error:
-        cause = error.strerror or str(error)
-        hint = f"oss serve --port {port + 1}" if 0 < port < 65535 else ""
-        raise BadUsage(f"{host} port {port} cannot be listened to", cause=cause, hint=hint) from error
+        raise _not_listening(host, port, error) from error
+
+
+def _listen(listener: socket.socket, host: str, port: int) -> None:
+    """Raises BadUsage: another one that was started at the same time listens to the port."""
+    try:
+        listener.listen()
+    except OSError as error:
+        raise _not_listening(host, port, error) from error
+
+
+def _not_listening(host: str, port: int, error: OSError) -> BadUsage:
+    hint = f"oss serve --port {port + 1}" if 0 < port < 65535 else ""
+    return BadUsage(f"{host} port {port} cannot be listened to", cause=error.strerror or str(error), hint=hint)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,15 @@
 """`oss serve` before it serves: what it needs, and who may reach it."""
 
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.harness import run_oss
+from tests.peers.processes import free_port
 from tests.server.serving import serving
 
 
@@ -61,6 +65,25 @@ def test_a_key_out_of_a_file_may_end_its_line_and_an_origin_has_no_slash(tiny_gp
             headers = {"Authorization": "Bearer sesame", "Origin": origin}
             status, answer, _ = server.ask("GET", "/v1/models", headers=headers)
             assert (status, answer["access-control-allow-origin"]) == (200, origin)
+
+
+def test_of_two_that_are_started_at_once_one_is_told_that_the_port_is_taken(tiny_gpt_oss: Path, tmp_path: Path) -> None:
+    port = str(free_port())
+    environment = {**os.environ, "OSS_HOME": str(tmp_path), "OSS_THREADS": "1", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "oss_cli", "serve", str(tiny_gpt_oss), "--port", port, "--parallel", "1"]
+    children = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
+    while all(child.poll() is None for child in children):
+        time.sleep(0.05)
+    loser, winner = sorted(children, key=lambda child: child.poll() is None)
+    assert winner.stderr is not None
+    assert winner.stderr.readline() == f"tiny-gpt-oss answers at http://127.0.0.1:{port}/v1\n"
+    winner.terminate()
+    assert (winner.communicate()[1], winner.returncode) == ("", 0)
+    assert (loser.communicate()[1], loser.returncode) == (
+        f"error: 127.0.0.1 port {port} cannot be listened to\n  Address already in use\n"
+        f"hint: oss serve --port {int(port) + 1}\n",
+        2,
+    )
 
 
 def test_any_address_of_the_loopback_will_do(tiny_gpt_oss: Path, tmp_path: Path) -> None:
