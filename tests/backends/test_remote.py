@@ -588,6 +588,7 @@ def test_a_server_that_fails_is_told_in_its_words() -> None:
     [
         (stream(), "the connection broke before the reply was complete"),
         (stream(b"data: [1]\n\n"), "a piece of the stream is not JSON"),
+        (stream(b"data: [DONE]\n\n"), "the stream ended without a reply"),
     ],
 )
 def test_a_stream_that_never_begins_is_no_server_that_is_away(answer: Scripted, reason: str) -> None:

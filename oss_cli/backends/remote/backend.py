@@ -168,6 +168,8 @@ class RemoteBackend:
                     yield from events
         if not (is_over or reader.finish):
             raise HttpTrouble("the connection broke before the reply was complete")
+        if not (reader.has_begun or reader.finish):
+            raise HttpTrouble("the stream ended without a reply")
         yield from reader.close()
 
     def _reader(self, options: ReplyOptions) -> ReplyReader:
