@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from oss_cli.errors import BadUsage
 from oss_cli.paths import find_paths
 from oss_cli.plan import Speculation
 from oss_cli.settings import Settings
@@ -51,11 +52,17 @@ def plan_bench(choice: ModelChoice, settings: Settings, job: "BenchJob") -> Benc
 
     Raises:
         ModelTooLarge: the memory is too small.
+        BadUsage: the context is too short for the measurement.
     """
     shape = shape_of(choice)
     limit = settings.ctx or (shape.trained_context_tokens if shape is not None else job.context_tokens)
-    room = limit - job.prompt_tokens - job.reply_tokens
-    job = replace(job, depths=tuple(depth for depth in job.depths if depth <= max(0, room)))
+    needed = job.prompt_tokens + job.reply_tokens
+    if limit < needed:
+        raise BadUsage(
+            f"a context of {limit:,} tokens is too short to measure in", cause=f"reading and writing take {needed:,}",
+            hint="oss bench --set ctx=4096",
+        )  # fmt: skip
+    job = replace(job, depths=tuple(depth for depth in job.depths if depth <= limit - needed))
     without_guesses = replace(settings, speculation=Speculation.OFF, draft=None)
     plan, _ = plan_load(choice, without_guesses, is_one_shot=False)
     plan = replace(plan, context_tokens=min(limit, job.context_tokens), context_limit_tokens=None)

@@ -209,8 +209,13 @@ def test_tuning_writes_what_is_better_and_leaves_the_rest_of_the_settings(tiny_g
             ["--compare", "-", "threads=1,model=smollm2-135m"],
             f"error: model changes nothing that is measured\n  {COUNTS}\n",
         ),
+        (
+            ["--quick", "--set", "ctx=79"],
+            "error: a context of 79 tokens is too short to measure in\n  reading and writing take 80\n"
+            "hint: oss bench --set ctx=4096\n",
+        ),
     ],
-    ids=["no pair", "no value", "both", "no matter", "another model"],
+    ids=["no pair", "no value", "both", "no matter", "another model", "no room"],
 )
 def test_what_cannot_be_measured_is_said(tiny_gpt_oss: Path, arguments: list[str], message: str) -> None:
     result = run_oss("bench", str(tiny_gpt_oss), *arguments)
