@@ -170,10 +170,9 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     else:
         settings = wiring.load_settings(command_line)
     if form is not None:
-        refuse_beside_form(settings)
-        if wishes.extract:
-            raise BadUsage("-x goes with no form of the answer", cause="the whole answer has the form, and is written")
+        _check_form(wishes, settings)
     wishes.check(goes_on=goes_on, system=command_line.system, private=settings.private)
+    _check_keeping(command_line, settings)
     if settings.private:
         wiring.leave_no_trace()
     resumed = wiring.resume(given.conversation, is_last=given.goes_on)
@@ -194,6 +193,28 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     asked = prompt if prompt is not None and prompt != "-" else ""
     recurring = (text.removesuffix(asked) or text) if settings.cache else ""
     return Request(choice, settings, text, typed, wishes, resumed, read.notices, form, recurring)
+
+
+def _check_form(wishes: Wishes, settings: "Settings") -> None:
+    refuse_beside_form(settings)
+    if wishes.extract:
+        raise BadUsage("-x goes with no form of the answer", cause="the whole answer has the form, and is written")
+
+
+def _check_keeping(command_line: "Settings", settings: "Settings") -> None:
+    """Refuse `--cache` where a setting forbids it.
+
+    Raises:
+        BadUsage: one does.
+    """
+    if not command_line.cache:
+        return
+    if settings.private:
+        raise BadUsage(
+            "nothing can be kept", cause="the setting private is true", hint="OSS_PRIVATE=false oss run --cache"
+        )
+    if settings.cache_gb == 0:
+        raise BadUsage("nothing can be kept", cause="the setting cache_gb is 0", hint="OSS_CACHE_GB=4 oss run --cache")
 
 
 def refuse_beside_form(settings: "Settings") -> None:

@@ -211,6 +211,20 @@ def test_a_pipe_is_told_as_well_where_keeping_was_asked_for(tiny_gpt_oss: Path, 
     assert (kept.stderr, kept.status) == ("(what the model has read is not kept for the next time: File exists)\n", 0)
 
 
+@pytest.mark.parametrize(("name", "value", "other"), [("private", "true", "false"), ("cache_gb", "0", "4")])
+def test_to_keep_what_a_setting_forbids_is_refused(tiny_gpt_oss: Path, name: str, value: str, other: str) -> None:
+    run_oss("config", "set", name, value)
+    refused = run_oss("run", "-m", str(tiny_gpt_oss), "--cache", "Hello!")
+    assert (refused.stdout, refused.stderr, refused.status) == (
+        "",
+        f"error: nothing can be kept\n  the setting {name} is {value}\n"
+        f"hint: OSS_{name.upper()}={other} oss run --cache\n",
+        2,
+    )
+    run_oss("config", "set", "cache", "true")
+    assert run_oss("run", "-m", str(tiny_gpt_oss), *SETTINGS, "Hello!").status == 0
+
+
 def test_states_are_off_with_a_setting(tiny_gpt_oss: Path, tmp_path: Path) -> None:
     run_oss("config", "set", "cache_gb", "0")
     chat(tiny_gpt_oss, *QUESTIONS)
