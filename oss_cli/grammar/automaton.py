@@ -20,6 +20,10 @@ _MOST_STACKS = 20_000
 """A text that can be read in more ways at once comes of a grammar that is no use."""
 
 
+_MOST_OPENED = 200_000
+"""Parts looked into for one place: of what may be empty, each further repetition would be another one."""
+
+
 class _Stack:
     """What is still to come: a part of the grammar, then the rest. Two equal ones are one object."""
 
@@ -178,6 +182,12 @@ class Automaton:
                 if one in seen:
                     continue
                 seen.add(one)
+                if len(seen) > _MOST_OPENED:
+                    raise BadUsage(
+                        "the grammar allows too many readings of one text",
+                        cause="something is repeated that may be empty",
+                        hint="leave out repetitions of repetitions, such as (a*){1000000}",
+                    )  # fmt: skip
                 if one is _END or isinstance(one.node, (Text, ByteSet, TokenMark, _Inside)):
                     heads.add(one)
                 else:

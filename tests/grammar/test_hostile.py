@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from oss_cli.conversation.answer_form import GrammarForm
 from oss_cli.errors import BadUsage
 from oss_cli.grammar.automaton import Automaton
 from oss_cli.grammar.form import compile_form, read_schema, try_form
@@ -136,3 +137,8 @@ LONG = "a" * 60
 )
 def test_the_last_check_follows_each_pattern_once(schema: Schema, answer: object, problem: str) -> None:
     assert find_problem(schema, json.dumps(answer)) == problem
+
+
+def test_a_grammar_that_repeats_nothing_for_ever_is_refused() -> None:
+    with pytest.raises(BadUsage, match="too many readings"):
+        try_form(GrammarForm('root ::= ("a"*){999999999}'))
