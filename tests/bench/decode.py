@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from oss_cli.backends.local import LocalBackend, LocalModel, render_prompt
@@ -41,6 +41,7 @@ from oss_cli.terminal.console import Console, Stream
 from oss_cli.terminal.reply import ReplyPrinter
 from oss_cli.wiring import choose_format
 from tests.bench.random_model import write_random_model
+from tests.bench.rows import Row, World, at_least
 
 PROMPT = "Write a long story about a king and his horse."
 CONTEXT_TOKENS = 4096
@@ -61,24 +62,41 @@ def main() -> None:
         _compare(path, arguments)
 
 
+def rows(world: World) -> Iterator[Row]:
+    """The path of `oss run` against the bare loop, at two lengths, and with 201,088 tokens in the vocabulary."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "random-512.gguf"
+        write_random_model(path, 512)
+        for gguf, name in ((world.smollm2, "SmolLM2"), (path, "201,088 tokens in the vocabulary")):
+            for tokens in (64, 512):
+                bare, ours, _ratios = _pairs(gguf, tokens, world.rounds, world.threads)
+                unit = ("tokens/s", "bare C loop")
+                yield at_least(0.97, f"decoding, {name}, {tokens} tokens", ours, bare, unit)
+
+
 def _compare(gguf: Path, arguments: argparse.Namespace) -> None:
     print(f"{gguf.name}: {arguments.rounds} rounds, {arguments.threads} threads")
     for tokens in (int(text) for text in arguments.tokens.split(",")):
-        speeds: dict[str, list[float]] = {"bare": [], "oss": []}
-        ratios: list[float] = []
-        for _ in range(arguments.rounds):
-            bare, ours = (_child(role, gguf, tokens, arguments.threads) for role in speeds)
-            assert bare[2] == ours[2], "the two loops must sample the same tokens"
-            speeds["bare"].append(bare[0])
-            speeds["oss"].append(ours[0])
-            ratios.append(ours[1] / bare[1])
-        bare_speed, our_speed = (statistics.median(one) for one in speeds.values())
+        bare, ours, ratios = _pairs(gguf, tokens, arguments.rounds, arguments.threads)
+        bare_speed, our_speed = statistics.median(bare), statistics.median(ours)
         print(
             f"  {tokens:5} tokens: bare C loop {bare_speed:8.1f} tokens/s, oss run {our_speed:8.1f}, "
             f"ratio {our_speed / bare_speed:.3f}, by processor time {statistics.median(ratios):.3f} "
             f"({min(ratios):.3f} to {max(ratios):.3f})",
             flush=True,
         )
+
+
+def _pairs(gguf: Path, tokens: int, rounds: int, threads: int) -> tuple[list[float], list[float], list[float]]:
+    """Tokens per second of the bare loop and of ours, in turn; and our share of its tokens per processor second."""
+    bare_speeds, our_speeds, ratios = [], [], []
+    for _ in range(rounds):
+        bare, ours = (_child(role, gguf, tokens, threads) for role in ("bare", "oss"))
+        assert bare[2] == ours[2], "the two loops must sample the same tokens"
+        bare_speeds.append(bare[0])
+        our_speeds.append(ours[0])
+        ratios.append(ours[1] / bare[1])
+    return bare_speeds, our_speeds, ratios
 
 
 Measured = tuple[float, float, list[int]]

@@ -17,8 +17,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.bench.rows import Row, World, at_most
 
 WORDS = ("the", "king", "and", "his", "horse", "went", "over", "a", "hill", "to", "see", "what", "lay", "beyond", "it")
 ANSWER_TOKENS = 32
@@ -27,6 +30,28 @@ ANSWER_TOKENS = 32
 def main() -> None:
     """Print medians and their ratio."""
     arguments = _read_arguments()
+    read, size = _measure(arguments)
+    print(f"{arguments.gguf.name}: {read['anew'][0]['prompt_tokens']:,} tokens, {arguments.threads} threads")
+    for how, usages in read.items():
+        times = _first_token_s(usages)
+        reused = usages[0]["reused_tokens"]
+        print(f"  {how:10} {statistics.median(times):8.3f} s ({min(times):.3f} to {max(times):.3f}), {reused:,} reused")
+    medians = {how: statistics.median(_first_token_s(usages)) for how, usages in read.items()}
+    print(f"  ratio      {medians['from disk'] / medians['anew']:8.4f}; the state takes {size / 1e6:.0f} MB")
+
+
+def rows(world: World) -> Iterator[Row]:
+    """The first token of a conversation of 4,000 tokens, from disk against anew."""
+    arguments = argparse.Namespace(gguf=world.smollm2, tokens=4000, rounds=min(3, world.rounds), threads=world.threads)
+    read, _size = _measure(arguments)
+    tokens = read["anew"][0]["prompt_tokens"]
+    times = _first_token_s(read["from disk"]), _first_token_s(read["anew"])
+    yield at_most(0.05, f"first token of {tokens:,}, SmolLM2, from disk", *times, ("s", "read anew"))
+
+
+def _measure(arguments: argparse.Namespace) -> tuple[dict[str, list[dict[str, Any]]], int]:
+    """What each round told, by how it was read; and the size of the state on disk."""
+    read: dict[str, list[dict[str, Any]]] = {"anew": [], "from disk": []}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
@@ -34,20 +59,17 @@ def main() -> None:
         text.write_text(_text(int(arguments.tokens * 0.9)))
         _run(arguments, home, "--save", "-f", str(text), "Who went over the hill?")
         size = sum(path.stat().st_size for path in (home / "cache" / "states").iterdir())
-        read: dict[str, list[dict[str, Any]]] = {"anew": [], "from disk": []}
         for number in range(arguments.rounds):
             for how, cap in (("from disk", "4"), ("anew", "0")):
                 copy = Path(folder) / f"{how}-{number}"
                 shutil.copytree(home, copy)
                 read[how].append(_run(arguments, copy, "-c", "And what did they see there?", cap=cap))
                 shutil.rmtree(copy)
-    print(f"{arguments.gguf.name}: {read['anew'][0]['prompt_tokens']:,} tokens, {arguments.threads} threads")
-    for how, usages in read.items():
-        times = [one["first_token_s"] for one in usages]
-        reused = usages[0]["reused_tokens"]
-        print(f"  {how:10} {statistics.median(times):8.3f} s ({min(times):.3f} to {max(times):.3f}), {reused:,} reused")
-    medians = {how: statistics.median(one["first_token_s"] for one in usages) for how, usages in read.items()}
-    print(f"  ratio      {medians['from disk'] / medians['anew']:8.4f}; the state takes {size / 1e6:.0f} MB")
+    return read, size
+
+
+def _first_token_s(usages: list[dict[str, Any]]) -> list[float]:
+    return [usage["first_token_s"] for usage in usages]
 
 
 def _run(arguments: argparse.Namespace, home: Path, *more: str, cap: str = "4") -> dict[str, Any]:

@@ -13,6 +13,8 @@ measures llama.cpp alone: what a step of n tokens takes against one of a single 
 import argparse
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from oss_cli.engine.llama.model import load_model
 from oss_cli.engine.llama.speculation import MOST_GUESSED
 from oss_cli.plan import KvType, LoadPlan
 from tests.bench.decode import smollm2
+from tests.bench.rows import Row, World, at_least
 
 _TEXT = """The harbour master, Anna Lindqvist, keeps the old lighthouse in order. Every morning Anna climbs the hundred
 and twelve steps to the lamp, wipes the salt from the windows and writes the weather into a blue book. In winter, when
@@ -95,6 +98,22 @@ def main() -> None:
         )
     plain.close()
     guessing.close()
+
+
+def rows(world: World) -> Iterator[Row]:
+    """Each task with guesses against without: those that copy are to gain, the others not to lose."""
+    arguments = argparse.Namespace(
+        gguf=world.smollm2, tokens=160, rounds=world.rounds, threads=world.threads, kv_type="f16"
+    )
+    with (
+        closing(_open(arguments, guessed_tokens=0)) as plain,
+        closing(_open(arguments, guessed_tokens=MOST_GUESSED)) as guessing,
+    ):
+        for name, text in TASKS.items():
+            one = _measure(plain, guessing, text, arguments)
+            goal = 0.97 if name in ("story", "list") else 1.5
+            what = f"guessing, SmolLM2, {name}, same tokens in {one.same} of {world.rounds}"
+            yield at_least(goal, what, one.guessed, one.plain, ("tokens/s", "without guesses"))
 
 
 def _open(arguments: argparse.Namespace, *, guessed_tokens: int) -> LlamaEngine:
