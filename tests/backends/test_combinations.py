@@ -96,6 +96,7 @@ def open_with_all(path: Path, kv_type: KvType, folder: Path) -> LocalBackend:
     return LocalBackend(engine, choose_format(engine.model), model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kv_type", [KvType.F16, KvType.Q8_0])
 def test_no_reply_shows_what_came_before_it(tiny_gpt_oss: Path, kv_type: KvType) -> None:
     seen = {"replies": 0, "close calls": 0, "reused": 0, "accepted": 0}

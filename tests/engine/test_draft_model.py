@@ -37,6 +37,7 @@ def test_a_model_guesses_for_itself(tiny_gpt_oss: Path) -> None:
         engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_a_draft_model_changes_no_token(smollm2: Path, temperature: float) -> None:
     guessing, plain = open_with_draft(smollm2, smollm2), open_engine(LoadPlan(smollm2, threads=1))

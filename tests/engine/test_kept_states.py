@@ -179,6 +179,7 @@ def test_what_recurs_is_kept_and_what_was_asked_of_it_is_not(open_keeping: OpenK
         assert facts.tokens == TEXT[:298]
 
 
+@pytest.mark.slow
 def test_a_model_without_windows_goes_on_too(open_keeping: OpenKeeping, smollm2: Path) -> None:
     warm = open_keeping(path=smollm2, keeps=False)
     sentence = "The king and his horse went over the hill, number {}, to see what was on its other side. "

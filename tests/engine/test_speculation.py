@@ -208,6 +208,7 @@ COPYING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_smollm2_says_the_same_with_guesses_and_without(smollm2: Path, open_model: Open, temperature: float) -> None:
     plain, guessing = (open_model(smollm2, guessed_tokens=count) for count in (0, 16))

@@ -77,6 +77,7 @@ def check_ten_kills(hub: FakeHub, parts: int, seed: int) -> None:
     assert hub.sent_bytes <= 24 * MIB + 10 * WINDOW + header_reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2], ids=["single", "split"])
 def test_a_pull_killed_ten_times_ends_verified_and_sends_at_most_ten_windows_again(hub: FakeHub, parts: int) -> None:
     check_ten_kills(hub, parts, seed=7)
