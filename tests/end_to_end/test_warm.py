@@ -417,6 +417,7 @@ def test_who_comes_second_waits(folder: HoldersFolder, tiny: list[str], tiny_gpt
     assert (answer, told(errors)) == ("banana\n", f"tiny-gpt-oss: it is in memory, kept by process {pid}")
 
 
+@pytest.mark.slow
 def test_a_holder_that_hangs_is_passed_by_and_ended(folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path) -> None:
     pid = load(tiny_gpt_oss)
     os.kill(pid, signal.SIGSTOP)

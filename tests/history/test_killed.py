@@ -51,6 +51,7 @@ def kill_later(child: "subprocess.Popen[bytes]", seconds: float) -> str:
     return (said + rest).decode()
 
 
+@pytest.mark.slow
 def test_processes_killed_at_random_lose_their_last_second_at_most(tmp_path: Path) -> None:
     kill_and_look(tmp_path, rounds=2)
 

@@ -54,6 +54,7 @@ def test_texts_become_vectors_of_length_one(vectors: Server) -> None:
     assert all(math.isclose(one, other, abs_tol=1e-6) for one, other in zip(cat, floats.data[0].embedding, strict=True))
 
 
+@pytest.mark.slow
 def test_a_long_text_is_read_whole_and_one_that_is_too_long_refused(vectors: Server) -> None:
     status, _, text = vectors.ask("POST", "/v1/embeddings", {"input": "one two three " * 300})
     assert status == 200 and json.loads(text)["usage"]["total_tokens"] > 512
