@@ -29,11 +29,10 @@ def _compared(world: World, model: Path, name: str, depths: tuple[int, ...]) -> 
         (measure_apart(plan, job, lambda _: None), _llama_bench(world, model, depths)) for _ in range(world.rounds)
     ]
     for number, depth in enumerate(depths):
-        at = f"{name}, at {depth:,} tokens"
-        for word, ours in (("reads", _reads), ("writes", _writes)):
+        for word, ours, at in (("reads", _reads, depth), ("writes", _writes, depth + PROMPT_TOKENS)):
             own = [ours(result, number) for result, _ in pairs]
-            other = [found[word, depth] for _, found in pairs]
-            yield at_least(0.97, f"{word}, {at}", own, other, ("tokens/s", "llama-bench"))
+            other = [found[word, at] for _, found in pairs]
+            yield at_least(0.97, f"{word}, {name}, after {at:,} tokens", own, other, ("tokens/s", "llama-bench"))
 
 
 def _reads(result: BenchResult, number: int) -> float:
@@ -45,9 +44,17 @@ def _writes(result: BenchResult, number: int) -> float:
 
 
 def _llama_bench(world: World, model: Path, depths: tuple[int, ...]) -> dict[tuple[str, int], float]:
-    command = [world.tool("llama-bench"), "-m", str(model), "-t", str(world.threads), "-r", "1", "-o", "json"]
-    command += ["-p", str(PROMPT_TOKENS), "-n", str(REPLY_TOKENS), "-d", ",".join(map(str, depths)), "--repack", "0"]
-    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    """Its speeds, by what it does and after how many tokens: ours writes after the prompt that it has read."""
+    base = [world.tool("llama-bench"), "-m", str(model), "-t", str(world.threads), "-r", "1", "-o", "json"]
+    base += ["--repack", "0"]
+    after = [depth + PROMPT_TOKENS for depth in depths]
+    reads = ["-p", str(PROMPT_TOKENS), "-n", "0", "-d", ",".join(map(str, depths))]
+    writes = ["-p", "0", "-n", str(REPLY_TOKENS), "-d", ",".join(map(str, after))]
+    found = [
+        one
+        for task in (reads, writes)
+        for one in json.loads(subprocess.run([*base, *task], stdout=subprocess.PIPE, check=True).stdout)
+    ]
     return {("writes" if one["n_gen"] else "reads", one["n_depth"]): one["avg_ts"] for one in found}
 
 
