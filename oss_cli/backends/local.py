@@ -1,6 +1,5 @@
 """A model in this process: a prompt format and an engine, joined. Knows nothing of files and settings."""
 
-import os
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from oss_cli.backends.growing_reply import GrowingReply
 from oss_cli.conversation.events import Event, PrefillProgress, StopReason, TokenChance, TokensSampled, TurnEnded, Usage
 from oss_cli.conversation.messages import Message
-from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions
+from oss_cli.conversation.options import BegunReply, ReasoningEffort, ReplyOptions, SamplingOptions, fresh_seed
 from oss_cli.engine.base import Ended, Engine, GenerationRequest, Prefilled, Sampled
 from oss_cli.errors import BadUsage
 from oss_cli.prompts.base import Prompt, PromptFormat, RenderOptions
@@ -65,7 +64,7 @@ class LocalBackend:
         sampling = options.sampling.over(self._model.sampling)
         is_repeatable = sampling.seed is not None or sampling.temperature == 0
         if sampling.seed is None:
-            sampling = replace(sampling, seed=_fresh_seed())
+            sampling = replace(sampling, seed=fresh_seed())
         options = self._with_known_tokens(options)
         prompt, opening = self._prompt(messages, options)
         guard = self._guard(prompt, options)
@@ -231,8 +230,3 @@ def _usage(ended: Ended, request: GenerationRequest, reply: GrowingReply, first_
         drafted_tokens=ended.drafted_tokens,
         accepted_tokens=ended.accepted_tokens,
     )
-
-
-def _fresh_seed() -> int:
-    """Any seed but 2**32 - 1, which is llama.cpp's word for one of its own choice that it does not tell."""
-    return int.from_bytes(os.urandom(4), "little") % (2**32 - 1)

@@ -1,6 +1,5 @@
 """What `oss run` was asked: plain values, put together from the command line, a template and the input."""
 
-import secrets
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from oss_cli.settings import Settings
     from oss_cli.templates import Template, TemplateFolder
     from oss_cli.wiring import ModelChoice, Resumed, ServerChoice
-
-_SEEDS = 2**32 - 1
-"""So many there are, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +108,12 @@ class Request:
 
     def with_seed(self) -> "Request":
         """The same with a seed that is known, also if the reply is broken off."""
+        from oss_cli.conversation.options import fresh_seed
+
         sampling = self.settings.sampling
         if sampling.seed is not None:
             return self
-        return replace(
-            self, settings=replace(self.settings, sampling=replace(sampling, seed=secrets.randbelow(_SEEDS)))
-        )
+        return replace(self, settings=replace(self.settings, sampling=replace(sampling, seed=fresh_seed())))
 
     def options(self) -> "ReplyOptions":
         """How the model is to answer."""

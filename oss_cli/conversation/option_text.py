@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from oss_cli.conversation.options import SamplingOptions
+from oss_cli.conversation.options import SEEDS, SamplingOptions
 from oss_cli.errors import BadUsage
 
-_MOST_SEED = 2**32 - 2  # 2**32 - 1 is llama.cpp's word for "any"
+_MOST_SEED = SEEDS - 1
 # Only these: a stop such as \begin must not begin with a backspace.
 _ESCAPES = {r"\n": "\n", r"\r": "\r", r"\t": "\t", r"\\": "\\"}
 _ESCAPE = re.compile(r"\\[nrt\\]")

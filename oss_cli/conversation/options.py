@@ -1,5 +1,6 @@
 """How a reply is to be made: sampling, reasoning effort, limits."""
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -7,6 +8,9 @@ from enum import StrEnum
 
 from oss_cli.conversation.answer_form import AnswerForm, CallForm
 from oss_cli.conversation.messages import Message, Tool
+
+SEEDS = 2**32 - 1
+"""So many there are, from 0 on: the next number is llama.cpp's word for one of its own choice that it does not tell."""
 
 
 class ReasoningEffort(StrEnum):
@@ -89,3 +93,8 @@ class ReplyOptions:
     cancelled: threading.Event | None = field(default=None, compare=False)
     """Set from any thread: the reply ends as cancelled, also while its prompt is being read. For those who cannot close
     its generator, because another thread waits in it."""
+
+
+def fresh_seed() -> int:
+    """Any seed, drawn by lot."""
+    return int.from_bytes(os.urandom(8), "little") % SEEDS

@@ -28,7 +28,7 @@ from oss_cli.errors import OssError
 from oss_cli.server.admission import Admission
 from oss_cli.server.json_body import read_json
 from oss_cli.server.replies import RunningReply
-from oss_cli.server.service import Endpoint, Service, unless_gone
+from oss_cli.server.service import Endpoint, Service, unless_gone, wait_until_gone
 
 _LONGEST_NONCE = 128
 
@@ -131,7 +131,7 @@ class EventLines(Response):
         """Send all of it."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = asyncio.ensure_future(self._send_all(send))
-        gone = asyncio.ensure_future(_wait_until_gone(receive))
+        gone = asyncio.ensure_future(wait_until_gone(receive))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
@@ -187,8 +187,3 @@ def _count(backend: Backend, given: Fields) -> int:
     if text is not None:
         return backend.count_text_tokens(text)
     return backend.count_tokens(*request_from_json(given))
-
-
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -6,7 +6,7 @@ from typing import Any
 from oss_cli.conversation.answer_form import SchemaForm
 from oss_cli.conversation.json_form import Fields, Unfit
 from oss_cli.conversation.option_json import UnsupportedFields, read_option, refuse_others
-from oss_cli.conversation.options import SamplingOptions
+from oss_cli.conversation.options import SEEDS, SamplingOptions
 from oss_cli.grammar.validation import check_schema
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "stop", "logit_bias")
@@ -16,8 +16,6 @@ _MOST_STOPS = 16
 _MOST_BIASES = 1024
 _MOST_CHANCES = 20
 """As OpenAI has it."""
-_SEEDS = 2**32 - 1
-"""How many seeds llama.cpp knows; OpenAI's are of 64 bits."""
 
 
 def read_sampling(body: Fields, *limits: str) -> SamplingOptions:
@@ -114,4 +112,5 @@ def drop(body: Fields, *names: str) -> None:
 
 def _read_seed(value: object, place: str) -> Any:  # noqa: ANN401 - read again as an option
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value % _SEEDS if is_whole and isinstance(value, int) else value
+    # OpenAI's seeds are of 64 bits.
+    return value % SEEDS if is_whole and isinstance(value, int) else value

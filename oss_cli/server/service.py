@@ -94,7 +94,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
         ClientDisconnect: it went away.
     """
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_wait_until_gone(request))
+    gone = asyncio.ensure_future(wait_until_gone(request.receive))
     is_wanted = False
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,8 +131,9 @@ def event_of(value: object, name: str | None = None) -> ServerSentEvent:
     return ServerSentEvent(write_json(value), event=name, sep="\n")
 
 
-async def _wait_until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def wait_until_gone(receive: Receive) -> None:
+    """Wait for the client to go away; what it still sends is let fall."""
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 

@@ -3,7 +3,6 @@
 Knows nothing of tokens and terminals, nor of where its journal keeps things.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from oss_cli.backends.base import Backend
 from oss_cli.conversation.events import StopReason, Usage
 from oss_cli.conversation.messages import Message, Role, user_message
-from oss_cli.conversation.options import BegunReply, ReplyOptions
+from oss_cli.conversation.options import BegunReply, ReplyOptions, fresh_seed
 from oss_cli.conversation.tree import Conversation, Making, Node, new_conversation, new_id, shown_to_model, spoken, told
 from oss_cli.errors import BadUsage
 from oss_cli.session.journal import Journal, NoJournal
@@ -260,7 +259,7 @@ class Session:
             options = replace(options, begun=BegunReply(begun.message, self._tokens_of(begun)))
         asked = options.sampling
         if asked.seed is None:  # drawn here, so that a reply that is stopped has one, too
-            options = replace(options, sampling=replace(asked, seed=_fresh_seed()))
+            options = replace(options, sampling=replace(asked, seed=fresh_seed()))
         making = Making(self.backend.name, self.backend.sha256, options.effort, asked, options.sampling.seed)
         node = begun or Node(new_id(), parent_id, Message(Role.ASSISTANT), self._clock(), making=making)
 
@@ -370,8 +369,3 @@ def _together(earlier: Usage, later: Usage) -> Usage:
         decode_s=earlier.decode_s + later.decode_s,
         first_token_s=earlier.first_token_s,
     )
-
-
-def _fresh_seed() -> int:
-    """Any seed but 2**32 - 1, which is llama.cpp's word for one of its own choice."""
-    return secrets.randbelow(2**32 - 1)

@@ -4,7 +4,6 @@ What does not travel: the date (the server's own template writes one), a cap on 
 Tokens are not counted there but guessed here, by what the server said its prompts took (`TokenGuess`).
 """
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -23,7 +22,7 @@ from oss_cli.backends.remote.token_guess import TokenGuess
 from oss_cli.backends.remote.wire import error_in, parse
 from oss_cli.conversation.events import Event, Notice, TextDelta, TokensSampled, TurnEnded
 from oss_cli.conversation.messages import Message
-from oss_cli.conversation.options import ReplyOptions, SamplingOptions
+from oss_cli.conversation.options import ReplyOptions, SamplingOptions, fresh_seed
 from oss_cli.errors import EngineFailed, OssError, UnknownModel, quoted
 from oss_cli.http import HttpTrouble
 
@@ -81,7 +80,7 @@ class RemoteBackend:
         """
         self._check_open()
         if options.sampling.seed is None:
-            options = replace(options, sampling=replace(options.sampling, seed=secrets.randbelow(2**32 - 1)))
+            options = replace(options, sampling=replace(options.sampling, seed=fresh_seed()))
         body = write_request(self.name, messages, options, self._kind)
         for field in self._refused_fields:
             body.pop(field, None)
