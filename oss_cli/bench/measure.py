@@ -1,7 +1,6 @@
 """The measurements on an engine: load, first tokens, and the speeds at several depths. Tokens are drawn by lot."""
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from oss_cli.bench.results import BenchJob, BenchResult, Depth
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.base import GO_ON, Ended, GenerationRequest, Sampled
 from oss_cli.engine.llama.engine import LlamaEngine, open_engine
+from oss_cli.machine.own_memory import peak_memory_bytes
 from oss_cli.plan import LoadPlan
 
 _SHORT_TOKENS = 16
@@ -45,7 +45,7 @@ def measure(plan: LoadPlan, job: BenchJob, tell: Tell) -> BenchResult:
         cold_s = time.perf_counter() - started
         warm = bench.run(bench.draw(_SHORT_TOKENS), replies=1)
         depths = tuple(bench.depths(job, tell))
-        peak = peak_memory()  # before the copy test, whose memory is not the model's
+        peak = peak_memory_bytes()  # before the copy test, whose memory is not the model's
     finally:
         engine.close()
     copied = 0.0
@@ -108,15 +108,3 @@ class _Bench:
 def _reply_speed(ended: Ended) -> float:
     """Tokens a second after the first one."""
     return (ended.sampled_tokens - 1) / ended.decode_s if ended.decode_s else 0.0
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held, in bytes; 0: the system does not say."""
-    if sys.platform == "win32":
-        from oss_cli.machine.windows import peak_working_set  # of that system alone
-
-        return peak_working_set()
-    import resource  # not there on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -13,23 +13,40 @@ def own_memory_bytes() -> int:
     """What is in memory of this process, its mapped files included; 0: the system does not say."""
     with contextlib.suppress(OSError, ValueError, AttributeError, IndexError):
         if sys.platform == "win32":
-            return _on_windows()
+            return int(_windows_counters().working_set)
         if sys.platform == "linux":
             pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE")
-        import resource  # Posix alone has it
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the most so far; on macOS in bytes
+        return _most_so_far()
     return 0
 
 
-def _on_windows() -> int:
+def peak_memory_bytes() -> int:
+    """The most that was in memory of this process, its mapped files included; 0: the system does not say."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, IndexError):
+        if sys.platform == "win32":
+            return int(_windows_counters().most_working_set)
+        if sys.platform == "linux":  # getrusage tells the size of whoever started this process, if that was larger
+            status = Path("/proc/self/status").read_text("ascii", errors="replace")
+            return int(status.partition("VmHWM:")[2].split()[0]) << 10
+        return _most_so_far()
+    return 0
+
+
+def _most_so_far() -> int:
+    import resource  # Posix alone has it
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _windows_counters() -> "_ProcessMemoryCounters":
     counters = _ProcessMemoryCounters(size=ctypes.sizeof(_ProcessMemoryCounters))
     kernel32 = windows.load_library("kernel32")
     kernel32.GetCurrentProcess.restype = ctypes.c_void_p
-    process = ctypes.c_void_p(kernel32.GetCurrentProcess())
-    has_told = kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.size)
-    return int(counters.working_set) if has_told else 0
+    kernel32.K32GetProcessMemoryInfo(
+        ctypes.c_void_p(kernel32.GetCurrentProcess()), ctypes.byref(counters), counters.size
+    )
+    return counters  # all zero where it failed
 
 
 class _ProcessMemoryCounters(ctypes.Structure):

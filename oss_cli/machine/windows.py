@@ -38,22 +38,6 @@ def count_performance_cores(records: bytes) -> int:
     return classes.count(max(classes)) if classes else 0
 
 
-def peak_working_set() -> int:
-    """The most memory that this process has held, in bytes; 0: Windows does not say.
-
-    PROCESS_MEMORY_COUNTERS: DWORD size, DWORD page faults, then SIZE_T peak working set first. Source: psapi.h.
-    """
-    kernel32 = load_library("kernel32")
-    kernel32.GetCurrentProcess.restype = ctypes.c_void_p
-    counters = (ctypes.c_size_t * 10)()
-    size = 8 + 8 * ctypes.sizeof(ctypes.c_size_t)
-    ctypes.c_uint32.from_buffer(counters).value = size
-    process = ctypes.c_void_p(kernel32.GetCurrentProcess())
-    if not kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(counters), size):
-        return 0
-    return int(ctypes.c_size_t.from_buffer(counters, 8).value)
-
-
 def list_adapters() -> Iterator[tuple[str, str]]:
     """Name and device id of each graphics card that is there; one with several outputs comes several times."""
     user32 = load_library("user32")
