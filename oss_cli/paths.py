@@ -68,6 +68,11 @@ class Paths:
         return self.cache / "probe.json"
 
     @property
+    def shapes_file(self) -> Path:
+        """What models' headers say of their shapes."""
+        return self.cache / "shapes.json"
+
+    @property
     def states(self) -> Path:
         """What models have evaluated of conversations."""
         return self.cache / "states"

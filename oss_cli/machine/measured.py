@@ -3,14 +3,13 @@
 A file of our own that can be made again: one that cannot be read is as good as none.
 """
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from oss_cli.errors import CannotWrite
+from oss_cli.json_file import read_json, write_json
 from oss_cli.plan import KvType, LoadPlan, Machine, MeasuredSpeed
 
 _VERSION = 1
@@ -49,16 +48,9 @@ def keep(path: Path, result: KeptResult) -> None:
     }
     kept = [one for one in _read(path) if any(one.get(name) != value for name, value in row.items())]
     row |= {"date": result.date, "tokens_per_second": result.reply_speed, "measured": dict(result.measured)}
-    text = json.dumps({"version": _VERSION, "results": [row, *kept][:_MOST_RESULTS]}, sort_keys=True, indent=1)
-    own = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        own.unlink(missing_ok=True)  # of a process of that number which was killed
-        with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        own.replace(path)
+        write_json(path, {"version": _VERSION, "results": [row, *kept][:_MOST_RESULTS]}, indent=1)
     except OSError as error:
-        own.unlink(missing_ok=True)
         raise CannotWrite(path, error) from error
 
 
@@ -110,9 +102,9 @@ def plan_key(plan: LoadPlan) -> dict[str, object]:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
+    value = read_json(path)
     try:
-        value: Any = json.loads(path.read_text("utf-8"))
         rows = value["results"] if value["version"] == _VERSION else []
         return [row for row in rows if isinstance(row, dict)]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []

@@ -110,13 +110,18 @@ def remove_alias(alias: str) -> None:
 
 def note_use(choice: "ModelChoice") -> None:
     """Remember that a model was used now, for `oss list`; not where nothing may be kept."""
-    if os.environ.get("OSS_PRIVATE") == "1":
+    if _may_keep_nothing():
         return
     from datetime import UTC, datetime
 
     from oss_cli.store.usage import note_use as write
 
     write(find_paths().usage_file, choice.path, datetime.now(UTC))
+
+
+def _may_keep_nothing() -> bool:
+    """Whether this process is to leave no trace: `leave_no_trace`."""
+    return os.environ.get("OSS_PRIVATE") == "1"
 
 
 def is_repository(name: str) -> bool:
@@ -304,16 +309,17 @@ def model_identity(choice: ModelChoice) -> str:
 def shape_of(choice: ModelChoice) -> "ModelShape | None":
     """A model's shape: the catalogue's where the file is the catalogue's, else out of its header; None: it has none.
 
-    A header as large as gpt-oss's takes 65 ms to read, which a model that we know need not cost.
+    A header as large as gpt-oss's takes 65 ms to read: a model that we know need not cost that, any other does once.
     """
     entry = choice.entry
     if entry is not None and entry.shape is not None:
         sizes = {sum(file.bytes for file in files) for files in (entry.files, *(old.files for old in entry.also))}
         if weights_bytes(choice.path) in sizes:
             return entry.shape
-    from oss_cli.store.gguf import readable_shape
+    from oss_cli.store.known_shapes import known_shape
 
-    return readable_shape(choice.path)  # None: llama.cpp refuses it in its turn, or knows more than we do
+    # None: llama.cpp refuses it in its turn, or knows more than we do.
+    return known_shape(choice.path, find_paths().shapes_file, may_keep=not _may_keep_nothing())
 
 
 def explain_bad_file(choice: ModelChoice) -> None:

@@ -93,9 +93,9 @@ def describe_fit(shape: "ModelShape | None", weights_bytes: int) -> tuple[bool |
 
 def describe_installed_fit(model: "InstalledModel") -> tuple[bool | None, str]:
     """The same of a model that is here; reads its header where nothing else tells its shape."""
-    from oss_cli.store.gguf import readable_shape
+    from oss_cli.store.known_shapes import known_shape
 
-    return describe_fit(model.shape or readable_shape(model.path), weights_bytes(model.path))
+    return describe_fit(model.shape or known_shape(model.path, find_paths().shapes_file), weights_bytes(model.path))
 
 
 def next_best_model(than: "ModelShape | None") -> "CatalogueEntry | None":
