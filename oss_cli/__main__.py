@@ -35,6 +35,9 @@ _GARBAGE_THRESHOLD = 50_000
 nothing: 15 % of that time."""
 
 
+_LAST_WAIT_S = 2.0
+
+
 def run() -> None:
     """The `oss` command."""
     gc.set_threshold(_GARBAGE_THRESHOLD)
@@ -55,6 +58,9 @@ def _leave(status: int) -> None:
     threads = sys.modules.get("threading")
     others = [] if threads is None else [one for one in threads.enumerate() if one is not threads.current_thread()]
     if os.environ.get("OSS_DEBUG") or any(not thread.daemon for thread in others):
+        for thread in others:
+            if thread.name.startswith("llama.cpp"):  # it frees a model, whose libraries are about to be taken apart
+                thread.join(_LAST_WAIT_S)
         sys.exit(status)  # a thread that must not be cut short, or a profiler, which writes last of all
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

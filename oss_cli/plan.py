@@ -148,6 +148,14 @@ class LoadPlan:
     weighs_guesses: bool = True
     """Guess only where it pays, by what was measured; False: wherever something can be guessed."""
 
+    def limit_tokens(self, trained_tokens: int) -> int:
+        """The most that a context grows to, of a model that was made for so many."""
+        return min(self.context_limit_tokens or trained_tokens, trained_tokens)
+
+    def most_tokens(self, trained_tokens: int) -> int:
+        """The most that a context holds, now or when it has grown."""
+        return self.context_tokens or self.limit_tokens(trained_tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpeed:

@@ -10,7 +10,7 @@ from oss_cli.bench.bandwidth import measure_copy
 from oss_cli.bench.results import BenchJob, BenchResult, Depth
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.base import GO_ON, Ended, GenerationRequest, Sampled
-from oss_cli.engine.llama.engine import LlamaEngine, open_engine
+from oss_cli.engine.llama.engine import LlamaEngine, open_engine, wait_freed
 from oss_cli.machine.own_memory import peak_memory_bytes
 from oss_cli.plan import LoadPlan
 
@@ -48,6 +48,7 @@ def measure(plan: LoadPlan, job: BenchJob, tell: Tell) -> BenchResult:
         peak = peak_memory_bytes()  # before the copy test, whose memory is not the model's
     finally:
         engine.close()
+        wait_freed()
     copied = 0.0
     if job.reads_memory:
         tell("memory")

@@ -127,7 +127,7 @@ def _open_backend(plan: BatchPlan, parallel: int, console: "Console") -> "Backen
     log = console.err.write if plan.is_verbose else None
     with LoadStatus(_progress_stream(plan, console, hides=False), plan.choice.name) as status:
         return wiring.open_backend(
-            plan.choice, plan.settings, is_one_shot=False, sequences=parallel, on_progress=status.show, log=log
+            plan.choice, plan.settings, wiring.Loading(status.show, log), is_one_shot=False, sequences=parallel
         )
 
 

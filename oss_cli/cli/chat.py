@@ -187,7 +187,7 @@ def _talk(
 
 
 def _tell_of_another_model(chat: "Chat", resumed: "Resumed", console: "Console") -> None:
-    from oss_cli.terminal.reply import show_notice
+    from oss_cli.terminal.errors import show_notice
 
     before, now = resumed.model, chat.session.backend.name
     if before and before != now:
@@ -203,7 +203,8 @@ def _open_models(
 
     from oss_cli import wiring
     from oss_cli.cli.server import tell_person
-    from oss_cli.terminal.reply import load_markdown, show_notice
+    from oss_cli.terminal.errors import show_notice
+    from oss_cli.terminal.reply import load_markdown
     from oss_cli.terminal.status import LoadStatus
 
     log = console.err.write if verbose else None
@@ -284,7 +285,7 @@ def _open_reader(chat: "Chat", settings: Settings, console: "Console") -> "Reade
     """A line editor for a person, lines for a pipe."""
     from oss_cli.conversation.habits import ReasoningView
     from oss_cli.repl.reader import PipeReader
-    from oss_cli.terminal.reply import show_notice
+    from oss_cli.terminal.errors import show_notice
 
     if not _is_person():
         return PipeReader(sys.stdin.buffer)

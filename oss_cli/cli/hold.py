@@ -117,7 +117,11 @@ class _Holder:
         # As for one reply, so that `oss run` says the same here and there: repacked weights give other numbers, and
         # would take the memory twice for as long as this process lives.
         return wiring.open_served(
-            choice, wiring.load_settings_of(self._wanted), parallel=1, is_one_shot=True, on_progress=self._note_share
+            choice,
+            wiring.load_settings_of(self._wanted),
+            wiring.Loading(self._note_share),
+            parallel=1,
+            is_one_shot=True,
         )
 
     def _note_share(self, share: float) -> None:

@@ -150,7 +150,7 @@ def run(
     if dry_run:
         _print_prompt(request, as_json=as_json or as_json_lines)
         return
-    from oss_cli.cli.run_reply import write_answer
+    from oss_cli.cli.run_opening import write_answer
 
     write_answer(request)
 

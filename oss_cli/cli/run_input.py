@@ -61,8 +61,6 @@ def read_input(sources: InputSources, *, is_raw: bool = False) -> Input:
         BadUsage: the input is no text, or a file cannot be read.
         DoesNotFit: it is larger than any context.
     """
-    from oss_cli.attachments import put_before
-
     is_a_file = any(name in _STANDARD_INPUT for name in sources.files)
     names_input = sources.prompt == "-" or is_a_file
     piped = _read_standard_input(sources.encoding) if names_input or not standard_input_is_a_terminal() else ""
@@ -73,6 +71,10 @@ def read_input(sources: InputSources, *, is_raw: bool = False) -> Input:
     parts = [part for part in (piped.rstrip("\n"), prompt) if part.strip()]
     text = piped + prompt if is_raw else "\n\n".join(parts)
     check_letters(text)
+    if not attachments:  # nothing of that room is imported (4 ms)
+        return Input(text, "", notices)
+    from oss_cli.attachments import put_before
+
     whole = put_before(text, attachments)
     return Input(whole if text else whole.rstrip("\n"), text if attachments else "", notices)
 
@@ -103,6 +105,8 @@ def standard_input_is_a_terminal() -> bool:
 
 def _read_files(sources: InputSources, piped: str) -> "tuple[list[Attachment], tuple[str, ...]]":
     """The files, standard input in its place among them."""
+    if not sources.files:
+        return [], ()
     from oss_cli.attachments import Attachment, attach_named
 
     attachments: list[Attachment] = []
@@ -150,6 +154,8 @@ def _read_standard_input(encoding: str) -> str:
 
 def _decode(data: bytes, name: str, encoding: str) -> str:
     """The text of what was piped. name: of where it came from, for people."""
+    if not data:
+        return ""
     from oss_cli.attachments import SNIFFED_BYTES, binary_kind, decode_certainly
 
     if len(data) > MOST_BYTES:

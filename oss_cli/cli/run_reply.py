@@ -1,6 +1,5 @@
-"""A request of `oss run` answered: the model is opened, and what it says goes where it belongs."""
+"""A request of `oss run` answered by an open model: what it says goes where it belongs."""
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 from oss_cli import wiring
 from oss_cli.cli.run_json import JsonAnswer, ReplyFacts, find_code, read_code
 from oss_cli.cli.run_request import Request, Wishes
-from oss_cli.cli.signals import leaving_when_told
 from oss_cli.conversation.code_block import FirstCodeBlock
 from oss_cli.conversation.events import Event, PreambleDelta, StopReason, TextDelta, TurnEnded
 from oss_cli.conversation.habits import Overflow, ReasoningView
@@ -18,11 +16,10 @@ from oss_cli.errors import ReplyCutOff, ReplyNotValid
 from oss_cli.session.session import Session
 from oss_cli.session.turn import Turn
 from oss_cli.session.window import make_room
-from oss_cli.terminal.console import Console, open_console
-from oss_cli.terminal.errors import show_error
+from oss_cli.terminal.console import Console
+from oss_cli.terminal.errors import show_error, show_notice
 from oss_cli.terminal.reasoning import write_reasoning
-from oss_cli.terminal.reply import ReplyPrinter, describe_limit, describe_usage, show_cut_off, show_notice
-from oss_cli.terminal.status import LoadStatus
+from oss_cli.terminal.reply import ReplyPrinter, describe_limit, describe_usage, show_cut_off
 
 if TYPE_CHECKING:
     from oss_cli.backends.base import Backend
@@ -43,34 +40,23 @@ class _Asked:
         return self.keeps.id if self.keeps is not None and self.keeps.nodes else None
 
 
-def write_answer(request: Request) -> None:
-    """Make the reply and write it.
+def write_reply(backend: "Backend", request: Request, console: Console, load_s: float) -> str | None:
+    """Make the reply and write it; the conversation that keeps it, if one does.
+
+    load_s: how long it took to open the backend.
 
     Raises:
         ReplyCutOff: it ended before its answer began, or before one that must have a form was whole.
         ReplyNotValid: a block of code was asked for, and there is none, or not all of it; or the answer has not the
             form that was.
-        OssError: the model cannot be loaded or evaluated, or the prompt does not fit.
+        OssError: the model cannot be evaluated, or the prompt does not fit.
     """
-    console = open_console(needs_err=False)  # an answer is not lost because nobody could read what goes beside it
-    for notice in request.notices:
-        show_notice(console, notice)
-    wishes = request.wishes
-    if wishes.is_json or wishes.is_json_lines or wishes.shows_stats or wishes.shows_log:
-        request = request.with_seed()  # it is told, and makes the same answer again: see Speculation.AUTO
-    with leaving_when_told():
-        started = time.monotonic()
-        with closing(_open_backend(request, console)) as backend:
-            load_s = time.monotonic() - started
-            if backend.is_plain and not request.wishes.is_raw:
-                show_notice(console, f"{request.choice.name} has no chat format: it goes on with the text")
-            with _open_turn(backend, request, console) as asked:
-                if request.wishes.is_json or request.wishes.is_json_lines:
-                    _write_json(backend, request, asked, console, load_s)
-                else:
-                    _write_text(backend, request, asked, console)
-        if request.wishes.saves and asked.conversation_id is not None:
-            show_notice(console, f"kept: oss run --conversation {asked.conversation_id}")
+    with _open_turn(backend, request, console) as asked:
+        if request.wishes.is_json or request.wishes.is_json_lines:
+            _write_json(backend, request, asked, console, load_s)
+        else:
+            _write_text(backend, request, asked, console)
+    return asked.conversation_id
 
 
 def _write_text(backend: "Backend", request: Request, asked: _Asked, console: Console) -> None:
@@ -113,29 +99,6 @@ def _place(backend: "Backend", request: Request) -> tuple[str, str]:
     if isinstance(choice, wiring.ServerChoice):
         return "", choice.server.url
     return wiring.engine_version(backend), ""
-
-
-def _open_backend(request: Request, console: Console) -> "Backend":
-    choice, settings = request.choice, request.settings
-
-    def say(text: str) -> None:
-        show_notice(console, text)
-
-    def tell(text: str) -> None:
-        if settings.cache and not console.err.is_watched:  # a script that asked for it would never know
-            console.err.write(f"({text})\n")
-        else:
-            say(text)
-
-    def keep() -> "wiring.ModelChoice | wiring.ServerChoice":
-        is_kept = request.resumed or request.wishes.saves or settings.cache
-        if is_kept and isinstance(choice, wiring.ModelChoice):
-            return wiring.keep_states(choice, settings, tell)
-        return choice
-
-    log = console.err.write if request.wishes.shows_log else None
-    listener = wiring.Listener(lambda: LoadStatus(console.err, choice.name), log, say)
-    return wiring.open_model(choice, settings, listener, is_one_shot=True, keep=keep)
 
 
 @contextmanager

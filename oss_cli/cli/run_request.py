@@ -149,8 +149,8 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     """
     from oss_cli import wiring
 
-    folder = wiring.open_templates()
-    template = folder.load(given.template) if given.template is not None else None
+    folder = wiring.open_templates() if given.template is not None else None
+    template = folder.load(given.template) if folder is not None and given.template is not None else None
     form = _form(wishes, template, folder)
     if template is None and given.variables:
         raise BadUsage("-p goes with a template", hint=f"oss run -t NAME -p {shlex.quote(given.variables[0])}")
@@ -160,7 +160,7 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     )
     command_line = replace(command_line, model=named)
     goes_on = given.goes_on or given.conversation is not None
-    if template is not None:
+    if template is not None and folder is not None:
         wishes = wishes.with_template(template)
         settings = wiring.load_settings(command_line.over(folder.settings(template)))
     else:
@@ -227,7 +227,7 @@ def refuse_beside_form(settings: "Settings") -> None:
         )
 
 
-def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder") -> "AnswerForm | None":
+def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder | None") -> "AnswerForm | None":
     """What the answer must be like: as the command line says, else as the template does.
 
     Raises:
@@ -237,7 +237,7 @@ def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder")
     from oss_cli import wiring
 
     is_given = wishes.schema is not None or wishes.grammar is not None
-    if is_given or template is None or not (template.schema or template.grammar):
+    if is_given or template is None or folder is None or not (template.schema or template.grammar):
         return wiring.read_answer_form(wishes.schema, wishes.grammar)
     try:
         return wiring.answer_form_of(template.schema, template.grammar)

@@ -228,7 +228,7 @@ def _open_served(
 
     log = console.err.write if is_verbose else None
     with LoadStatus(console.err, choice.name) as status:
-        model = wiring.open_served(choice, settings, parallel=parallel, on_progress=status.show, log=log)
+        model = wiring.open_served(choice, settings, wiring.Loading(status.show, log), parallel=parallel)
     aliases = choice.entry.aliases if choice.entry is not None else ()
     with contextlib.closing(model.chat):
         yield Served(

@@ -41,6 +41,6 @@ def models(
 def tell_person(text: str) -> None:
     """A notice for a person at a terminal; a pipe is not told."""
     from oss_cli.terminal.console import open_console
-    from oss_cli.terminal.reply import show_notice
+    from oss_cli.terminal.errors import show_notice
 
     show_notice(open_console(needs_err=False), text)

@@ -15,8 +15,8 @@ from oss_cli.session.turn import Turn
 from oss_cli.session.window import compact, make_room
 from oss_cli.terminal.console import Console
 from oss_cli.terminal.conversation import wrapped
-from oss_cli.terminal.errors import show_error
-from oss_cli.terminal.reply import ReplyPrinter, show_cut_off, show_notice
+from oss_cli.terminal.errors import show_error, show_notice
+from oss_cli.terminal.reply import ReplyPrinter, show_cut_off
 from oss_cli.terminal.status import StatusLine
 
 _PARTING_WORDS = ("exit", "quit")

@@ -1,7 +1,7 @@
-"""How errors look: what failed, its cause, the next command."""
+"""How errors look: what failed, its cause, the next command; and what is no error, but should be known."""
 
 from oss_cli.errors import OssError
-from oss_cli.terminal.console import Stream
+from oss_cli.terminal.console import Console, Stream
 
 
 def show_error(error: OssError, stream: Stream) -> None:
@@ -19,6 +19,12 @@ def show_warning(text: str, stream: Stream) -> None:
     """Write what should be known, while the command goes on."""
     stream.alarm("warning:")
     stream.write(f" {text}\n")
+
+
+def show_notice(console: Console, text: str) -> None:
+    """Tell a person something; a pipe is not told."""
+    if console.err.is_watched:
+        console.err.dim(f"({text})\n")
 
 
 def show_bug(summary: str, log_path: str, stream: Stream) -> None:

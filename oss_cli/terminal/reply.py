@@ -19,6 +19,7 @@ from oss_cli.conversation.events import (
 from oss_cli.conversation.habits import ReasoningView
 from oss_cli.errors import ReplyCutOff
 from oss_cli.terminal.console import Console, Stream
+from oss_cli.terminal.errors import show_notice
 from oss_cli.terminal.reasoning import Thoughts
 from oss_cli.terminal.status import PrefillStatus
 
@@ -194,12 +195,6 @@ def load_markdown(console: Console) -> None:
     """Load what rendering needs, if this console renders: best called on a thread while a model is being loaded."""
     if console.out.has_escapes:
         import oss_cli.terminal.markdown.writer  # noqa: F401 - 60 ms, which nobody then waits for
-
-
-def show_notice(console: Console, text: str) -> None:
-    """Tell a person something; a pipe is not told."""
-    if console.err.is_watched:
-        console.err.dim(f"({text})\n")
 
 
 def show_cut_off(

@@ -11,6 +11,7 @@ from oss_cli.wiring.answer_form import (
     schema_text,
 )
 from oss_cli.wiring.backend import (
+    Loading,
     choose_format,
     engine_version,
     open_backend,
@@ -112,6 +113,7 @@ __all__ = [
     "Bench",
     "Held",
     "Listener",
+    "Loading",
     "ModelChoice",
     "OpenModels",
     "RemoteModel",

@@ -43,19 +43,29 @@ class OpenModel:
     """Of a model that is made for vectors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Who is told of a load."""
+
+    on_progress: Callable[[float], None] | None = None
+    """Gets the share loaded, 0 to 1, on another thread."""
+    log: Callable[[str], None] | None = None
+    """Gets llama.cpp's own log, and where the model is."""
+    meanwhile: Callable[[], None] | None = None
+    """Called once, while it loads: what can be done then costs no time."""
+
+
 def open_backend(
     choice: ModelChoice | ServerChoice,
     settings: Settings,
+    loading: Loading = Loading(),
     *,
     is_one_shot: bool,
     sequences: int = 1,
-    on_progress: Callable[[float], None] | None = None,
-    log: Callable[[str], None] | None = None,
 ) -> "Backend":
     """A model in memory or on a server, ready to answer. Blocks while it loads; close it.
 
     sequences: how many replies can be made at the same time.
-    on_progress: gets the share loaded, 0 to 1, on another thread. log: gets llama.cpp's own log.
 
     Raises:
         BadModelFile: the file is no usable GGUF.
@@ -66,18 +76,17 @@ def open_backend(
     """
     if isinstance(choice, ServerChoice):
         return open_remote(choice, settings, is_batch=not is_one_shot)
-    engine = _open_engine(choice, settings, (is_one_shot, sequences), on_progress, log)
+    engine = _open_engine(choice, settings, loading, (is_one_shot, sequences))
     return _backend_on(engine, choice, settings)
 
 
 def open_served(
     choice: ModelChoice,
     settings: Settings,
+    loading: Loading = Loading(),
     *,
     parallel: int,
     is_one_shot: bool = False,
-    on_progress: Callable[[float], None] | None = None,
-    log: Callable[[str], None] | None = None,
 ) -> "OpenModel":
     """A model in memory, as `open_backend`, for many requests at once.
 
@@ -88,32 +97,29 @@ def open_served(
     """
     from oss_cli.prompts.plain import PlainFormat
 
-    engine = _open_engine(choice, settings, (is_one_shot, parallel), on_progress, log)
+    engine = _open_engine(choice, settings, loading, (is_one_shot, parallel))
     backend = _backend_on(engine, choice, settings)
     return OpenModel(backend, backend.in_format(PlainFormat(engine.model.vocabulary)), engine.embedder())
 
 
-def _open_engine(
-    choice: ModelChoice,
-    settings: Settings,
-    use: tuple[bool, int],
-    on_progress: Callable[[float], None] | None,
-    log: Callable[[str], None] | None,
-) -> "LlamaEngine":
+def _open_engine(choice: ModelChoice, settings: Settings, loading: Loading, use: tuple[bool, int]) -> "LlamaEngine":
     """use: whether it is for one reply alone, and how many are made at the same time."""
     from oss_cli.engine.llama.api import LOG
-    from oss_cli.engine.llama.engine import begin_engine
+    from oss_cli.engine.llama.engine import begin_engine, wait_freed
 
-    LOG.sink = log
+    LOG.sink = loading.log
+    wait_freed()
     shape = shape_of(choice)
     plan, sentence = _plan_load(choice, shape, settings, is_one_shot=use[0], sequences=use[1])
-    if log is not None and sentence:
-        log(f"{choice.name}: {sentence}\n")
-    engine = begin_engine(plan, on_progress, choice.states)
+    if loading.log is not None and sentence:
+        loading.log(f"{choice.name}: {sentence}\n")
+    engine = begin_engine(plan, loading.on_progress, choice.states)
     try:
         import oss_cli.backends.local  # noqa: F401 - what comes later is imported while it loads
 
         _import_format(choice, shape)
+        if loading.meanwhile is not None:
+            loading.meanwhile()
     except BaseException:
         engine.stop_loading()
         raise

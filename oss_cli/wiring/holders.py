@@ -4,6 +4,7 @@ What `oss run` does when such a model is there loads no engine: `open_model`.
 """
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -67,6 +68,8 @@ class Listener:
     """Gets llama.cpp's own log, and where the model is."""
     warn: Callable[[str], None] = lambda text: None
     """Gets what a person should know."""
+    meanwhile: Callable[[], None] = lambda: None
+    """Called while it is loaded here: what can be done then costs no time."""
 
 
 def open_model(
@@ -87,7 +90,7 @@ def open_model(
     Raises:
         As `open_backend`.
     """
-    from oss_cli.wiring.backend import open_backend
+    from oss_cli.wiring.backend import Loading, open_backend
 
     def tell(text: str) -> None:
         if listener.log is not None:
@@ -96,7 +99,8 @@ def open_model(
     def load_here() -> "Backend":
         with listener.watch() as watcher:
             loaded = keep() if keep is not None else choice
-            return open_backend(loaded, settings, is_one_shot=is_one_shot, on_progress=watcher.show, log=listener.log)
+            loading = Loading(watcher.show, listener.log, listener.meanwhile)
+            return open_backend(loaded, settings, loading, is_one_shot=is_one_shot)
 
     def reopen(may_hold: bool) -> "Backend":
         if is_one_shot or not may_hold:
@@ -219,6 +223,8 @@ def load_settings_of(wanted: "Wanted") -> Settings:
 
 def _find(choice: ModelChoice, settings: Settings, tell: Callable[[str], None]) -> "HolderClient | None":
     """Who keeps what is wanted, and answers; None: nobody. tell: told why one that is there will not do."""
+    if not os.path.isdir(find_holders_folder()):  # noqa: PTH112 - never raises. Nobody ever kept one: 5 ms of imports
+        return None
     from oss_cli.holders.connection import HolderBusy, HolderGone
 
     try:
@@ -238,8 +244,6 @@ def _asked(choice: ModelChoice, settings: Settings, tell: Callable[[str], None])
     from oss_cli.holders.record import HolderState
 
     folder = _folder()
-    if not folder.path.is_dir():
-        return None
     folder.check()
     wanted = _wanted(choice, settings)
     record = folder.read(wanted.key)

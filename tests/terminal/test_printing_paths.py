@@ -12,8 +12,8 @@ from oss_cli.conversation.habits import ReasoningView
 from oss_cli.errors import BadUsage, UnknownModel
 from oss_cli.terminal.console import Console
 from oss_cli.terminal.counting import CountStatus
-from oss_cli.terminal.errors import show_error
-from oss_cli.terminal.reply import ReplyPrinter, show_notice
+from oss_cli.terminal.errors import show_error, show_notice
+from oss_cli.terminal.reply import ReplyPrinter
 from oss_cli.terminal.status import LoadStatus
 from oss_cli.terminal.tables import show_table
 from tests.terminal.screens import OURS

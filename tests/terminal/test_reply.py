@@ -23,8 +23,9 @@ from oss_cli.conversation.habits import ReasoningView
 from oss_cli.conversation.messages import ToolCall
 from oss_cli.errors import ClosedPipe, ExitCode, ReplyCutOff
 from oss_cli.terminal.console import Console, Stream
+from oss_cli.terminal.errors import show_notice
 from oss_cli.terminal.reasoning import write_reasoning
-from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off, show_notice
+from oss_cli.terminal.reply import ReplyPrinter, describe_usage, show_cut_off
 from tests.terminal.streams import Clock, Kind, Output, Screen
 
 ENDED = TurnEnded(StopReason.END, Usage())

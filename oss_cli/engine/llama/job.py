@@ -2,13 +2,16 @@
 
 from collections import deque
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from oss_cli.engine.base import EngineEvent, GenerationRequest
-from oss_cli.engine.llama.chances import Chances
-from oss_cli.engine.llama.filtered_sampling import FilteredSampling
-from oss_cli.engine.llama.sampling import SamplerChain
-from oss_cli.engine.llama.sequence import Sequence
-from oss_cli.engine.llama.speculation import Speculation
+
+if TYPE_CHECKING:
+    from oss_cli.engine.llama.chances import Chances
+    from oss_cli.engine.llama.filtered_sampling import FilteredSampling
+    from oss_cli.engine.llama.sampling import SamplerChain
+    from oss_cli.engine.llama.sequence import Sequence
+    from oss_cli.engine.llama.speculation import Speculation
 
 
 class Job:
