@@ -1,30 +1,32 @@
 """Guessing what a reply copies from its prompt: tokens per second with guesses and without, in turn, on one file.
 
-    python -m tests.bench.speculation [GGUF] [--draft GGUF] [--tokens 160] [--rounds 5] [--threads 2] [--costs]
+    python -m tests.bench.speculation [GGUF] [--tokens 160] [--rounds 5] [--threads 2] [--kv-type f16] [--costs]
 
 Each task is a text with a beginning of the answer, which a model of any size goes on with: `rewrite` (the text once
 more with one name changed), `extract` (the addresses out of a table), `code` (a function mended) copy from it; `story`
-and `list` copy nothing. All is greedy. Replies with and without guesses take turns in one process, with two engines on
-the same file, so that a busy machine slows both. Ratios are of tokens per second, and of tokens per second of the
-processor's time, to which other programs add little. `same`: in how many rounds the tokens were the same. `--costs`
-measures llama.cpp alone: what a step of n tokens takes against one of a single token.
+and `list` copy nothing. All is greedy and never ends by itself. Each reply is a whole `oss run --raw --json` of its
+own, with guesses (`speculation` on) and without in turn: two engines in one process slow each other down. `same`: in
+how many rounds the answer was the same. `--costs` measures llama.cpp alone: what a step of n tokens takes against one
+of a single token.
 """
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from oss_cli.conversation.options import SamplingOptions
-from oss_cli.engine.base import GO_ON, Ended, GenerationRequest, Sampled
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
-from oss_cli.engine.llama.engine import LlamaEngine, open_engine
 from oss_cli.engine.llama.model import load_model
 from oss_cli.engine.llama.speculation import MOST_GUESSED
-from oss_cli.plan import KvType, LoadPlan
+from oss_cli.plan import LoadPlan
 from tests.bench.decode import smollm2
 from tests.bench.rows import Row, World, at_least
 
@@ -65,13 +67,22 @@ TASKS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How all replies are made."""
+
+    gguf: Path
+    tokens: int
+    threads: int
+    kv_type: str = "f16"
+
+
 @dataclass
 class Results:
     """Of one task, the rounds in order."""
 
     plain: list[float] = field(default_factory=list)
     guessed: list[float] = field(default_factory=list)
-    processor_ratios: list[float] = field(default_factory=list)
     same: int = 0
     drafted: int = 0
     accepted: int = 0
@@ -82,79 +93,53 @@ def main() -> None:
     arguments = _read_arguments()
     if arguments.costs:
         _print_costs(arguments.gguf, arguments.threads)
-    plain = _open(arguments, guessed_tokens=0)
-    guessing = _open(arguments, guessed_tokens=MOST_GUESSED)
-    print(f"{arguments.gguf.name}: {arguments.tokens} tokens, {arguments.rounds} rounds, {arguments.threads} threads")
-    for name, text in TASKS.items():
-        one = _measure(plain, guessing, text, arguments)
+    setting = Setting(arguments.gguf, arguments.tokens, arguments.threads, arguments.kv_type)
+    print(f"{setting.gguf.name}: {setting.tokens} tokens, {arguments.rounds} rounds, {setting.threads} threads")
+    for name in TASKS:
+        one = _measure(name, setting, arguments.rounds)
         ratios = sorted(a / b for a, b in zip(one.guessed, one.plain, strict=True))
         print(
             f"  {name:8} {statistics.median(one.plain):7.1f} → {statistics.median(one.guessed):7.1f} tokens/s, "
             f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
-            f"by processor time {statistics.median(one.processor_ratios):.2f}, "
             f"guessed {one.drafted / one.tokens:.0%}, right {one.accepted / max(1, one.drafted):.0%} of them, "
             f"same {one.same}/{arguments.rounds}",
             flush=True,
         )
-    plain.close()
-    guessing.close()
 
 
 def rows(world: World) -> Iterator[Row]:
     """Each task with guesses against without: those that copy are to gain, the others not to lose."""
-    arguments = argparse.Namespace(
-        gguf=world.smollm2, tokens=160, rounds=world.rounds, threads=world.threads, kv_type="f16"
-    )
-    with (
-        closing(_open(arguments, guessed_tokens=0)) as plain,
-        closing(_open(arguments, guessed_tokens=MOST_GUESSED)) as guessing,
-    ):
-        for name, text in TASKS.items():
-            one = _measure(plain, guessing, text, arguments)
-            goal = 0.97 if name in ("story", "list") else 1.5
-            what = f"guessing, SmolLM2, {name}, same tokens in {one.same} of {world.rounds}"
-            yield at_least(goal, what, one.guessed, one.plain, ("tokens/s", "without guesses"))
+    setting = Setting(world.smollm2, 160, world.threads)
+    for name in TASKS:
+        one = _measure(name, setting, world.rounds)
+        goal = 0.97 if name in ("story", "list") else 1.5
+        what = f"guessing, SmolLM2, {name}, same answer in {one.same} of {world.rounds}"
+        yield at_least(goal, what, one.guessed, one.plain, ("tokens/s", "without guesses"))
 
 
-def _open(arguments: argparse.Namespace, *, guessed_tokens: int) -> LlamaEngine:
-    plan = LoadPlan(
-        arguments.gguf, threads=arguments.threads, context_tokens=2048, guessed_tokens=guessed_tokens,
-        kv_type=KvType(arguments.kv_type),
-    )  # fmt: skip
-    return open_engine(plan)
-
-
-def _measure(plain: LlamaEngine, guessing: LlamaEngine, text: str, arguments: argparse.Namespace) -> Results:
+def _measure(name: str, setting: Setting, rounds: int) -> Results:
     results = Results()
-    for _ in range(arguments.rounds):
-        wanted, speed, processor_speed, _ended = _reply(plain, text, arguments.tokens)
-        results.plain.append(speed)
-        made, guessed_speed, guessed_processor_speed, ended = _reply(guessing, text, arguments.tokens)
-        results.guessed.append(guessed_speed)
-        results.processor_ratios.append(guessed_processor_speed / processor_speed)
-        results.same += wanted == made
-        results.drafted += ended.drafted_tokens
-        results.accepted += ended.accepted_tokens
-        results.tokens += len(made)
+    with tempfile.TemporaryDirectory() as home:
+        for _ in range(rounds):
+            plain, guessed = (_reply(TASKS[name], setting, home, speculation) for speculation in ("off", "on"))
+            results.plain.append(plain["timings"]["tokens_per_second"])
+            results.guessed.append(guessed["timings"]["tokens_per_second"])
+            results.same += plain["answer"] == guessed["answer"]
+            results.drafted += guessed["usage"]["drafted_tokens"]
+            results.accepted += guessed["usage"]["accepted_tokens"]
+            results.tokens += guessed["usage"]["reply_tokens"]
     return results
 
 
-def _reply(engine: LlamaEngine, text: str, tokens: int) -> tuple[list[int], float, float, Ended]:
-    """The tokens, how many a second and a processor second after the first one, and how it ended."""
-    never_ends = dict.fromkeys(engine.tokens.end_tokens(), -1e9)
-    sampling = SamplingOptions(temperature=0.0, max_tokens=tokens, logit_bias=never_ends)
-    prompt = engine.tokens.tokenize(text, parse_special=False)
-    made: list[int] = []
-    ended, started = None, 0.0
-    for event in engine.generate(GenerationRequest(prompt, sampling, lambda _: GO_ON)):
-        if isinstance(event, Sampled):
-            started = started or time.process_time()
-            made.append(event.token)
-        elif isinstance(event, Ended):
-            ended = event
-    taken = time.process_time() - started
-    assert ended is not None
-    return made, (len(made) - 1) / ended.decode_s, (len(made) - 1) / taken, ended
+def _reply(text: str, setting: Setting, home: str, speculation: str) -> dict[str, Any]:
+    """What `oss run --json` tells of a reply in a process of its own."""
+    command = [sys.executable, "-m", "oss_cli", "run", "-m", str(setting.gguf), "--raw", "--json", "--temperature", "0"]
+    command += ["--max-tokens", str(setting.tokens), "--threads", str(setting.threads), "--kv-type", setting.kv_type]
+    command += ["-o", "logit_bias=0:-1000,2:-1000", "--ctx", "2048", text]  # SmolLM2's tokens that end a text
+    environment = os.environ | {"OSS_HOME": home, "OSS_SPECULATION": speculation}
+    child = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, env=environment)
+    told: dict[str, Any] = json.loads(child.stdout)
+    return told
 
 
 def _print_costs(path: Path, threads: int) -> None:
