@@ -10,6 +10,7 @@ import pytest
 
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.base import GO_ON, STOP, Decision, Ended, EndReason, GenerationRequest, Prefilled, Sampled
+from oss_cli.engine.llama.engine import wait_freed
 from oss_cli.errors import BadUsage, EngineFailed, PromptTooLong
 from tests.conftest import MODELS
 from tests.engine.conftest import OpenEngine
@@ -226,6 +227,27 @@ def test_a_high_limit_of_tokens_takes_no_memory_before_it_is_needed(open_tiny: O
     made = generate(open_tiny(), EXAMPLES[0]["prompt_ids"], max_tokens=100_000)
     assert made.ended is not None
     assert made.ended.context_tokens == 4096
+
+
+def test_a_short_reply_has_a_small_context_that_grows_with_the_next_one(open_tiny: OpenEngine) -> None:
+    engine, prompt = open_tiny(), EXAMPLES[0]["prompt_ids"]
+    sizes = []
+    for limit in (8, 600, 8):
+        made = generate(engine, prompt, max_tokens=limit)
+        assert made.ended is not None
+        assert made.tokens == EXAMPLES[0]["answer_ids"]
+        sizes.append(made.ended.context_tokens)
+    assert sizes == [512, 1024, 1024]
+
+
+def test_the_memory_of_a_closed_engine_is_back_before_anybody_looks(open_tiny: OpenEngine) -> None:
+    engine = open_tiny()
+    generate(engine, EXAMPLES[0]["prompt_ids"], max_tokens=3)
+    model = engine.model
+    engine.close()
+    wait_freed()
+    assert model.pointer is None
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("llama.cpp, freeing")]
 
 
 def test_a_closed_engine_says_so(open_tiny: OpenEngine) -> None:
