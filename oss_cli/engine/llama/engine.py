@@ -218,6 +218,7 @@ class LlamaEngine:
             return
         self._loaded.set_result(None)
         try:
+            runner.prepare()
             while not self._closing:
                 runner.run(self._take_jobs(runner.is_idle))
             runner.end()

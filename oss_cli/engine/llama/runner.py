@@ -3,6 +3,8 @@
 Runs on the engine's thread, but for what says otherwise. Knows nothing of loading and of who waits.
 """
 
+import contextlib
+
 from oss_cli.engine.llama.context import ContextSize, LlamaContext
 from oss_cli.engine.llama.draft_model import load_draft_model
 from oss_cli.engine.llama.job import Job
@@ -37,6 +39,12 @@ class Runner:
         self._scheduler: Scheduler | None = None
         self._may_grow = plan.context_tokens is None
         self._is_ending = False
+
+    def prepare(self) -> None:
+        """Make a context whose size is known beforehand: nobody waits for it yet. An error comes with the first job."""
+        if self._plan.context_tokens is not None:
+            with contextlib.suppress(EngineFailed, MemoryError):
+                self._enlarge(self._plan.context_tokens)
 
     @property
     def is_idle(self) -> bool:
