@@ -218,7 +218,8 @@ class LlamaEngine:
             return
         self._loaded.set_result(None)
         try:
-            runner.prepare()
+            if not self._closing:
+                runner.prepare()
             while not self._closing:
                 runner.run(self._take_jobs(runner.is_idle))
             runner.end()
@@ -296,8 +297,8 @@ def begin_engine(
 def wait_freed() -> None:
     """Wait until the engines that were closed have given their memory back: before one looks how much there is."""
     for thread in threading.enumerate():
-        if thread.name == _FREEING_THREAD:
-            thread.join()
+        while thread.name == _FREEING_THREAD and thread.is_alive():
+            thread.join(_POLL_S)
 
 
 def _wait_for(future: "Future[_T]") -> _T:
