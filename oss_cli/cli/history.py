@@ -82,6 +82,7 @@ def show(id_text: IdArgument = None, as_json: JsonOption = False) -> None:
     conversation = kept.load(id_text) if id_text is not None else kept.last()
     if conversation is None:
         raise BadUsage("no conversation is kept yet", hint="oss chat")
+    _tell_unreadable(console, [conversation])
     if not as_json:
         show_conversation(console.out, conversation)
         return
@@ -160,7 +161,9 @@ def export(
     console = open_console()
     kept = wiring.open_history()
     chosen = _chosen(kept, ids, everything=export_all, again="oss history export --all")
-    text = _as_text([kept.load(one.id) for one in chosen], form)
+    conversations = [kept.load(one.id) for one in chosen]
+    _tell_unreadable(console, conversations)
+    text = _as_text(conversations, form)
     if output is None:
         console.out.write(text)
         return
@@ -312,6 +315,13 @@ def _write_json(console: "Console", value: object) -> None:
     import json
 
     console.out.write(json.dumps(value, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _tell_unreadable(console: "Console", conversations: "list[Conversation]") -> None:
+    from oss_cli.terminal.conversation import describe_unreadable
+
+    for text in filter(None, map(describe_unreadable, conversations)):
+        console.err.write(f"{text}\n")
 
 
 def _as_text(conversations: "list[Conversation]", form: str) -> str:

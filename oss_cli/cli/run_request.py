@@ -188,7 +188,16 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
         raise missing_prompt(named)
     asked = prompt if prompt is not None and prompt != "-" else ""
     recurring = (text.removesuffix(asked) or text) if settings.cache else ""
-    return Request(choice, settings, text, typed, wishes, resumed, read.notices, form, recurring)
+    notices = (*_unreadable(resumed), *read.notices)
+    return Request(choice, settings, text, typed, wishes, resumed, notices, form, recurring)
+
+
+def _unreadable(resumed: "Resumed | None") -> tuple[str, ...]:
+    from oss_cli.terminal.conversation import describe_unreadable
+
+    return (
+        (describe_unreadable(resumed.conversation),) if resumed is not None and resumed.conversation.unreadable else ()
+    )
 
 
 def _check_form(wishes: Wishes, settings: "Settings") -> None:

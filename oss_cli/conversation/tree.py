@@ -80,6 +80,8 @@ class Conversation:
     """When something was last said."""
     nodes: dict[str, Node] = field(default_factory=dict)
     """Every node by its id, in the order in which they came."""
+    unreadable: tuple[str, ...] = ()
+    """Of each message that could not be read where it is kept, what is wrong with it. It is no node."""
 
     @property
     def shown_title(self) -> str:

@@ -103,6 +103,7 @@ class Database:
             isolation_level=None, factory=Connection,
         )  # fmt: skip
         with closing(connection):
+            connection.text_factory = _decode
             connection.execute("PRAGMA temp_store = MEMORY")  # nothing that was said goes to a temporary file
             connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
             connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last seconds, not the database
@@ -194,6 +195,11 @@ def reads_at_once(connection: sqlite3.Connection) -> Iterator[None]:
 def damaged(path: Path, cause: str) -> HistoryUnusable:
     """The error for a file that is no whole database."""
     return HistoryUnusable(path, "is damaged", cause=cause, hint=_set_aside(path))
+
+
+def _decode(text: bytes) -> str:
+    """A text out of the database, whatever its bytes have become."""
+    return text.decode("utf-8", "replace")
 
 
 def _set_aside(path: Path) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from oss_cli.conversation.json_form import Unfit
 from oss_cli.conversation.messages import Message, Role
 from oss_cli.conversation.tree import Conversation, Node, new_id
 from oss_cli.errors import UnknownConversation
-from oss_cli.history.database import Connection, Database, damaged, reads_at_once, transaction
+from oss_cli.history.database import Connection, Database, reads_at_once, transaction
 from oss_cli.history.rows import node_from_row
 from oss_cli.history.search import Hit, search
 from oss_cli.history.writing import (
@@ -29,11 +30,11 @@ _MOST_CANDIDATES = 5
 
 _SUMMARIES = """
     SELECT id, created, updated, title,
-        (SELECT substr(CASE typed WHEN '' THEN content ELSE typed END, 1, 1000) FROM nodes
+        (SELECT substr(CAST(CASE typed WHEN '' THEN content ELSE typed END AS TEXT), 1, 1000) FROM nodes
             WHERE conversation_id = conversations.id AND role = 'user' ORDER BY number LIMIT 1) AS beginning,
         (SELECT count(*) FROM nodes WHERE conversation_id = conversations.id) AS messages,
         (SELECT count(*) - count(DISTINCT parent_id) FROM nodes WHERE conversation_id = conversations.id) AS branches,
-        (SELECT model FROM nodes WHERE conversation_id = conversations.id AND model IS NOT NULL
+        (SELECT CAST(model AS TEXT) FROM nodes WHERE conversation_id = conversations.id AND model IS NOT NULL
             ORDER BY number DESC LIMIT 1) AS model,
         (SELECT model IS NOT NULL AND coalesce(reason, '') NOT IN ('end', 'stop_string', 'tool_call') FROM nodes
             WHERE nodes.id = conversations.tip) AS is_partial
@@ -96,7 +97,7 @@ class History:
             return _find(connection, id_text)
 
     def load(self, id_text: str) -> Conversation:
-        """The conversation that has this id, or whose id alone begins like this.
+        """The conversation that has this id, or whose id alone begins like this; without messages that are damaged.
 
         Raises:
             UnknownConversation: there is none, or more than one.
@@ -155,18 +156,59 @@ class History:
         connection.row_factory = sqlite3.Row
         row = connection.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
         rows = connection.execute("SELECT * FROM nodes WHERE conversation_id = ? ORDER BY number", (conversation_id,))
-        try:
-            nodes = {node.id: node for node in map(node_from_row, rows)}
-        except (ValueError, TypeError) as error:  # what we have not written
-            raise damaged(self._database.path, f"a message of {conversation_id}: {error}") from error
-        finally:
-            connection.row_factory = None
+        branches = _Branches()
+        for one in rows:
+            branches.add(one)
+        connection.row_factory = None
         if row is None:
             return None
-        tip = row["tip"] if row["tip"] in nodes else next(reversed(nodes), None) if row["tip"] else None
+        nodes = branches.nodes
+        tip = branches.instead.get(row["tip"], row["tip"])
+        if tip not in nodes:
+            tip = next(reversed(nodes), None) if row["tip"] else None
         return Conversation(
-            row["id"], row["created"], row["date"], row["title"], row["system"], tip, row["updated"], nodes
-        )
+            row["id"], row["created"], row["date"], row["title"], row["system"], tip, row["updated"], nodes,
+            tuple(branches.unreadable),
+        )  # fmt: skip
+
+
+class _Branches:
+    """A conversation's messages, row by row. One that cannot be read is left out: what followed it follows what it
+    followed, or else what stood before it."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.unreadable: list[str] = []
+        self.instead: dict[object, str | None] = {}
+        """Of each id that cannot be followed, the one that can."""
+
+    def add(self, row: sqlite3.Row) -> None:
+        """The next row."""
+        try:
+            node = node_from_row(row)
+            parent_id = self._in_place_of(node.parent_id)
+            summary_of = self._in_place_of(node.summary_of)
+            if summary_of is not None and not self._follows(parent_id, summary_of):
+                raise Unfit("summary_of", "is no message before it")
+        except ValueError as error:  # what we have not written
+            self.unreadable.append(str(error))
+            self.instead[row["id"]] = self.instead.get(row["parent_id"], row["parent_id"])
+            return
+        self.nodes[node.id] = replace(node, parent_id=parent_id, summary_of=summary_of)
+
+    def _in_place_of(self, node_id: str | None) -> str | None:
+        """The id, or that of a node which can be read in its place."""
+        found = self.instead.get(node_id, node_id)
+        if found is None or found in self.nodes:
+            return found
+        self.instead[node_id] = next(reversed(self.nodes), None)
+        self.unreadable.append(f"{found!r} is not there")
+        return self.instead[node_id]
+
+    def _follows(self, at: str | None, node_id: str) -> bool:
+        while at is not None and at != node_id:
+            at = self.nodes[at].parent_id
+        return at is not None
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

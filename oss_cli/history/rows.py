@@ -7,6 +7,9 @@ from array import array
 
 from oss_cli.conversation.events import StopReason, Usage
 from oss_cli.conversation.json_form import (
+    Unfit,
+    as_number,
+    as_whole,
     sampling_from_json,
     sampling_to_json,
     tool_calls_from_json,
@@ -65,12 +68,17 @@ def node_from_row(row: sqlite3.Row) -> Node:
     Raises:
         ValueError: a value is none that we have written.
     """
-    calls = tool_calls_from_json(json.loads(row["tool_calls"]), "tool_calls") if row["tool_calls"] else ()
-    message = Message(
-        Role(row["role"]), row["content"], row["reasoning"], calls, row["tool_call_id"], row["name"]
-    )  # fmt: skip
-    making = _making_from_row(row) if row["model"] is not None else None
-    return Node(row["id"], row["parent_id"], message, row["created"], row["typed"], making, row["summary_of"])
+    try:
+        calls = tool_calls_from_json(json.loads(row["tool_calls"]), "tool_calls") if row["tool_calls"] else ()
+        message = Message(
+            Role(_text(row, "role")), _text(row, "content"), _text(row, "reasoning"), calls, _text(row, "tool_call_id"),
+            _text(row, "name"),
+        )  # fmt: skip
+        making = _making_from_row(row) if row["model"] is not None else None
+        created = as_number(row["created"], "created")
+    except (TypeError, RecursionError) as error:  # of json.loads and frombytes, given another kind or a deep text
+        raise ValueError(str(error)) from error
+    return Node(_text(row, "id"), row["parent_id"], message, created, _text(row, "typed"), making, row["summary_of"])
 
 
 def storable(text: str) -> str:
@@ -98,15 +106,22 @@ def unpack_tokens(data: bytes) -> tuple[int, ...]:
 
 def _making_from_row(row: sqlite3.Row) -> Making:
     return Making(
-        model=row["model"],
-        model_sha256=row["model_sha256"],
+        model=_text(row, "model"),
+        model_sha256=_text(row, "model_sha256"),
         effort=ReasoningEffort(row["effort"]) if row["effort"] is not None else None,
         sampling=sampling_from_json(json.loads(row["sampling"]), "sampling") if row["sampling"] else SamplingOptions(),
-        seed=row["seed"],
+        seed=as_whole(row["seed"], "seed") if row["seed"] is not None else None,
         usage=usage_from_json(json.loads(row["usage"]), "usage") if row["usage"] else Usage(),
         reason=StopReason(row["reason"]) if row["reason"] is not None else None,
         tokens=unpack_tokens(row["tokens"]),
     )
+
+
+def _text(row: sqlite3.Row, name: str) -> str:
+    value = row[name]
+    if not isinstance(value, str):  # a column's kind binds nobody in SQLite
+        raise Unfit(name, "must be a text")
+    return value
 
 
 def _dump(value: object) -> str | None:

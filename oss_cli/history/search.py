@@ -56,7 +56,8 @@ def _ask_index(connection: Connection, phrases: list[tuple[str, bool]], limit: i
     # Between quotes nothing is an operator of FTS5. A word of the answer counts more than one of the reasoning.
     query = " ".join(f'"{phrase}"' if is_quoted else f'"{phrase}"*' for phrase, is_quoted in phrases)
     rows = connection.execute(
-        "SELECT conversation_id, id, role, created, snippet(message_index, -1, ?, ?, '…', ?) "
+        "SELECT conversation_id, id, CAST(role AS TEXT), CAST(created AS REAL), "
+        "snippet(message_index, -1, ?, ?, '…', ?) "
         "FROM message_index JOIN nodes ON number = message_index.rowid WHERE message_index MATCH ? "
         "ORDER BY bm25(message_index, 1.0, 0.5), created DESC LIMIT ?",
         (_START, _END, _SNIPPET_WORDS, query, limit),
@@ -68,11 +69,12 @@ def _ask_index(connection: Connection, phrases: list[tuple[str, bool]], limit: i
 
 
 def _look_through(connection: Connection, words: list[str], limit: int, *, only_unindexed: bool) -> list[Hit]:
-    # A function of ours: LIKE knows capital letters in ASCII alone.
-    connection.create_function("holds", 2, lambda text, word: word in text.casefold(), deterministic=True)
-    condition = " AND ".join(["holds(content || ' ' || reasoning, ?)"] * len(words))
+    # A function of ours: LIKE knows capital letters in ASCII alone. It is given bytes: a damaged text may be no UTF-8.
+    connection.create_function("holds", 2, _holds, deterministic=True)
+    condition = " AND ".join(["holds(CAST(content || ' ' || reasoning AS BLOB), ?)"] * len(words))
     rows = connection.execute(
-        f"SELECT conversation_id, id, role, created, content, reasoning FROM nodes WHERE {condition} "
+        "SELECT conversation_id, id, CAST(role AS TEXT), CAST(created AS REAL), CAST(content AS TEXT), "
+        f"CAST(reasoning AS TEXT) FROM nodes WHERE {condition} "
         f"{'AND is_indexed = 0' if only_unindexed else ''} ORDER BY created DESC LIMIT ?",
         (*(word.casefold() for word in words), limit),
     )
@@ -80,6 +82,10 @@ def _look_through(connection: Connection, words: list[str], limit: int, *, only_
         Hit(id_, node, role, created, _snippet(f"{content} {reasoning}".strip(), words))
         for id_, node, role, created, content, reasoning in rows
     ]
+
+
+def _holds(text: bytes, word: str) -> bool:
+    return word in text.decode("utf-8", "replace").casefold()
 
 
 def _snippet(text: str, words: list[str]) -> tuple[str, ...]:

@@ -32,6 +32,16 @@ def show_conversation(stream: Stream, conversation: Conversation) -> None:
         stream.dim(f"\n{which} not shown.\n")
 
 
+def describe_unreadable(conversation: Conversation) -> str:
+    """That messages of it could not be read, and why the first could not; empty if all could."""
+    problems = conversation.unreadable
+    if not problems:
+        return ""
+    which = "1 message" if len(problems) == 1 else f"{len(problems)} messages"
+    left_out = "is left out" if len(problems) == 1 else "are left out"
+    return f"{which} of {conversation.id} cannot be read ({problems[0]}) and {left_out}"
+
+
 def show_pieces(stream: Stream, pieces: Iterable[str]) -> None:
     """Write one line of pieces in turn: one plain, one that stands out."""
     for number, piece in enumerate(pieces):

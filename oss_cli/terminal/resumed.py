@@ -5,6 +5,7 @@ import time
 from oss_cli.conversation.messages import Role
 from oss_cli.conversation.tree import Conversation, Node
 from oss_cli.terminal.console import Console
+from oss_cli.terminal.conversation import describe_unreadable
 
 _QUESTION_LINES = 3
 _ANSWER_LINES = 8
@@ -20,6 +21,8 @@ def show_resumed(console: Console, conversation: Conversation) -> None:
         console.err.dim(_end_of(node))
     if path and path[-1].is_partial:
         console.err.dim("(this reply was broken off; /continue goes on)\n")
+    if conversation.unreadable:
+        console.err.dim(f"({describe_unreadable(conversation)})\n")
 
 
 def _end_of(node: Node) -> str:

@@ -1,7 +1,9 @@
 """`oss history`: whole texts."""
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -237,6 +239,27 @@ def test_rm_of_what_nobody_has_touched_for_so_long(history: History) -> None:
     assert run_oss("history", "rm", "--older-than", "2d", "-y").stderr == "there is nothing to remove\n"
     assert run_oss("history", "rm", "--older-than", "24h", "-y").stdout == "1 conversation is removed\n"
     assert [one.id for one in history.summaries()] == ["recent0001"]
+
+
+def test_a_message_that_cannot_be_read_is_told_and_the_rest_is_shown(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "oss-home" / "history.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE nodes SET usage = '7' WHERE id = 'sky-3'")
+    before = path.read_bytes()
+    told = "1 message of sky0000001 cannot be read (usage: must be an object) and is left out\n"
+    shown = run_oss("history", "show", "sky")
+    question = SHOWN[: SHOWN.index("\ngpt-oss-20b")]
+    assert (shown.stdout, shown.stderr, shown.status) == (
+        question + "\n1 other branch is not shown.\n", told, 0,
+    )  # fmt: skip
+    exported = run_oss("history", "export", "--all", "-o", "all.json")
+    assert (exported.stderr, exported.status) == (told + "2 conversations are in all.json\n", 0)
+    assert run_oss("history", "search", "rayleigh").stdout.startswith("sky0  2026-11-24 12:02  assistant  Sky\n")
+    assert run_oss("history", "search", "tower").status == 0
+    assert run_oss("history").stdout == LIST
+    assert path.read_bytes() == before
+    imported = run_oss("history", "import", "all.json").stdout
+    assert imported.splitlines()[0].endswith("is here now: Sky (2 messages); another one is called sky0000001")
 
 
 def test_a_damaged_history_is_told_by_every_command_and_left_as_it_is(tmp_path: Path) -> None:

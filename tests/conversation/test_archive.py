@@ -74,7 +74,7 @@ def test_what_is_written_is_read_again(conversation: Conversation) -> None:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (Conversation, "id created date title system tip updated nodes"),
+        (Conversation, "id created date title system tip updated nodes unreadable"),  # the last: of what is not there
         (Node, "id parent_id message created typed making summary_of"),
         (Message, "role content reasoning tool_calls tool_call_id name"),
         (ToolCall, "name arguments id"),

@@ -3,10 +3,13 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from oss_cli.conversation.messages import user_message
+from oss_cli.conversation.tree import Node
 from oss_cli.errors import HistoryUnusable
 from oss_cli.history.database import Database
 from oss_cli.history.journal import HistoryJournal
@@ -150,13 +153,47 @@ def test_a_damaged_database_that_was_set_aside_makes_room_for_a_new_one(database
     assert History(database).load("sky") == sky()
 
 
-def test_a_value_that_we_have_not_written_is_damage(database: Database) -> None:
-    keep(database, sky())
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ("role = 'oracle'", "'oracle' is not a valid Role"),
+        ("usage = '{\"prompt_tokens\":'", "Expecting value: line 1 column 18 (char 17)"),
+        ("usage = '7'", "usage: must be an object"),
+        ("sampling = replace(hex(zeroblob(50000)), '00', '[')", "maximum recursion depth exceeded"),
+        ("content = x'00ff'", "content: must be a text"),
+        ("created = 'noon'", "created: must be a number"),
+        ("seed = 'x'", "seed: must be a whole number"),
+        ("tokens = 'x'", "a bytes-like object is required, not 'str'"),
+        ("summary_of = 'tower-1'", "'tower-1' is not there"),
+        ("id = 'other'", "'middle-a' is not there"),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_message_that_is_damaged_is_left_out_and_the_rest_is_read(
+    database: Database, damage: str, problem: str
+) -> None:
+    conversation = talk("middle-", "How far is it?", "Ten miles.")
+    conversation.add(Node("more", "middle-a", user_message("And back?"), NOON + 2))
+    keep(database, conversation)
     with closing(sqlite3.connect(database.path)) as connection, connection:
-        connection.execute("UPDATE nodes SET role = 'oracle' WHERE id = 'sky-2'")
-    with pytest.raises(HistoryUnusable) as raised:
-        History(database).load("sky")
-    assert raised.value.cause == f"{database.path}: a message of sky0000001: 'oracle' is not a valid Role"
+        connection.execute(f"UPDATE nodes SET {damage} WHERE id = 'middle-a'")
+    before = database.path.read_bytes()
+    found = History(database).load("middle")
+    assert [one.message.content for one in found.path()][:: len(found.path()) - 1] == ["How far is it?", "And back?"]
+    assert [one.partition(" while")[0] for one in found.unreadable] == [problem]
+    assert database.path.read_bytes() == before
+
+
+def test_text_that_is_no_longer_utf_8_is_shown_as_far_as_it_is(database: Database) -> None:
+    keep(database, talk("c1", "Hi", "Grüße aus Rom"))
+    with closing(sqlite3.connect(database.path)) as connection, connection:
+        connection.execute("UPDATE nodes SET content = CAST(x'4772fc' AS TEXT) WHERE id = 'c1a'")
+    history = History(database)
+    assert history.load("c1").nodes["c1a"].message.content == "Gr\ufffd"
+    for full_text in (True, False):
+        searched = History(replace(database, full_text=full_text))
+        assert [hit.text for hit in searched.search("Gr")] == ["Gr\ufffd"]
+    assert len(history.summaries()) == 1
 
 
 def test_reading_changes_no_byte_not_even_after_a_crash(database: Database, tmp_path: Path) -> None:
