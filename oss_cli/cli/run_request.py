@@ -249,7 +249,7 @@ def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder |
     if is_given or template is None or folder is None or not (template.schema or template.grammar):
         return wiring.read_answer_form(wishes.schema, wishes.grammar)
     try:
-        return wiring.answer_form_of(template.schema, template.grammar)
+        return wiring.answer_form_of(template.schema or None, template.grammar or None)
     except BadUsage as error:
         problem = ": ".join(part for part in (error.message, error.cause) if part)
         raise BadTemplate(folder.path_of(template.name), problem, name=template.name) from error

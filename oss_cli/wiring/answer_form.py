@@ -23,12 +23,12 @@ def read_answer_form(schema: str | None, grammar: str | None) -> "AnswerForm | N
     if schema is not None and grammar is not None:
         raise BadUsage("an answer has one form", cause="--schema and --grammar are both given")
     if schema is not None:
-        return answer_form_of(schema_text(schema), "")
-    return answer_form_of("", _read(grammar)) if grammar is not None else None
+        return answer_form_of(schema_text(schema), None)
+    return answer_form_of(None, grammar_text(grammar)) if grammar is not None else None
 
 
-def answer_form_of(schema: str, grammar: str) -> "AnswerForm":
-    """The form that a text describes: a schema, as JSON or in short, or else a grammar in GBNF.
+def answer_form_of(schema: str | None, grammar: str | None) -> "AnswerForm":
+    """The form that one text describes: a schema, as JSON or in short, or a grammar in GBNF.
 
     Raises:
         BadUsage: it is no schema or grammar, it has a feature that is not supported, or no answer can have this form.
@@ -36,7 +36,7 @@ def answer_form_of(schema: str, grammar: str) -> "AnswerForm":
     from oss_cli.conversation.answer_form import GrammarForm
     from oss_cli.grammar.form import read_schema, try_form
 
-    form: AnswerForm = GrammarForm(grammar) if grammar else read_schema(schema)
+    form: AnswerForm = GrammarForm(grammar) if grammar is not None else read_schema(schema or "")
     try_form(form)
     return form
 
@@ -54,8 +54,10 @@ def grammar_text(path: str) -> str:
     """What the file of a grammar says.
 
     Raises:
-        BadUsage: it cannot be read.
+        BadUsage: it cannot be read, or none is named.
     """
+    if not path:  # Path("") is the folder one is in
+        raise BadUsage("no grammar is named", cause="--grammar takes the path of a file in GBNF")
     return _read(path)
 
 

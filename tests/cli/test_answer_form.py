@@ -113,7 +113,12 @@ REFUSALS: list[tuple[list[str], str]] = [
     (["--grammar", "none.gbnf"], "none.gbnf cannot be read\n  No such file or directory\n"),
     (["--schema", "bytes.json"], "bytes.json cannot be read\n  it is not UTF-8 text: byte 1\n"),
     (["--schema", "/dev/zero"], "/dev/zero cannot be read\n  it is larger than 4,000,000 bytes\n"),
-    (["--schema", ""], f"the schema cannot be used\n  it has no fields\n{HINT}"),
+    (["--schema", ""], f"the schema cannot be used\n  it is empty\n{HINT}"),
+    (["--schema", "empty"], f"the schema cannot be used\n  it is empty\n{HINT}"),
+    (["--schema", ","], f"the schema cannot be used\n  it has no fields\n{HINT}"),
+    (["--grammar", ""], "no grammar is named\n  --grammar takes the path of a file in GBNF\n"),
+    (["--grammar", "empty"], "the grammar cannot be read\n  it has no rule root\nhint: root ::= \"yes\" | \"no\"\n"),
+    (["--grammar", "nothing"], "the grammar cannot be read\n  it has no rule root\nhint: root ::= \"yes\" | \"no\"\n"),
     (["--schema", "n int" + "x" * 300],
      f"the schema cannot be used\n  the field 'n int{'x' * 300}': 'int{'x' * 300}' is none of str, int, float, bool "
      f"and list[...]\n{HINT}"),
@@ -142,5 +147,7 @@ REFUSALS: list[tuple[list[str], str]] = [
 def test_what_cannot_be_is_told_before_a_model_is_looked_for(options: list[str], text: str) -> None:
     Path("bytes.json").write_bytes(b"{\xff}")
     Path("bad.gbnf").write_text("root ::= answer", "utf-8")
+    Path("empty").write_text("\n", "utf-8")
+    Path("nothing").touch()
     result = run_oss("run", "-m", "no-such-model", *options, "Hi")
     assert (result.stdout, result.stderr, result.status) == ("", f"error: {text}", 2)

@@ -19,8 +19,10 @@ def read_short_form(source: str) -> dict[str, object]:
     """The JSON Schema of an object with these fields and no others.
 
     Raises:
-        BadUsage: a field cannot be read; says which.
+        BadUsage: there are none, or a field cannot be read; says which.
     """
+    if not source.strip():
+        raise BadUsage("the schema cannot be used", cause="it is empty", hint=_EXAMPLE)
     properties: dict[str, object] = {}
     required = []
     for field in _fields(source):
@@ -41,7 +43,7 @@ def read_short_form(source: str) -> dict[str, object]:
 
 def _fields(source: str) -> list[str]:
     parts = source.splitlines() if "\n" in source.strip() else source.split(",")
-    return [part.strip().rstrip(",").rstrip() for part in parts if part.strip(" \t,")]
+    return [part.strip().rstrip(",").rstrip() for part in parts if part.strip(" \t\r\n,")]
 
 
 def _type(written: str, field: str) -> dict[str, object]:
