@@ -62,8 +62,13 @@ def _read_line(line: bytes, number: int) -> Entry:
         return _bad(number, ProblemCode.INVALID_JSON, f"it is not UTF-8 text: {error.reason}")
     except json.JSONDecodeError as error:
         return _bad(number, ProblemCode.INVALID_JSON, f"it is not JSON: {error.msg} at character {error.pos + 1}")
-    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
-        return _bad(number, ProblemCode.INVALID_JSON, "it is not JSON that can be read")
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        # Python reads as many levels as it makes calls inside each other: a thousand, less those that led here.
+        is_deep = isinstance(error, RecursionError)
+        cause = (
+            "nested too deep: 900 levels can be read" if is_deep else "not JSON that can be read: a number is too long"
+        )
+        return _bad(number, ProblemCode.INVALID_JSON, f"it is {cause}")
     if not isinstance(value, dict):
         return _bad(number, ProblemCode.INVALID_JSON, "it is not a JSON object")
     form = Form.OPENAI if any(name in value for name in ENVELOPE) else Form.SHORT

@@ -10,6 +10,7 @@ from oss_cli.grammar.automaton import Automaton
 from oss_cli.grammar.gbnf import read_gbnf
 from oss_cli.grammar.nodes import Node
 from oss_cli.grammar.schema import KEYWORDS, compile_schema
+from oss_cli.grammar.schema.problem import too_deep_to_read
 from oss_cli.grammar.schema.short_form import read_short_form
 from oss_cli.grammar.validation import check_schema, find_problem
 
@@ -26,7 +27,7 @@ def compile_form(form: AnswerForm) -> Node:
     try:
         return read_gbnf(form.source) if isinstance(form, GrammarForm) else compile_schema(form.schema)
     except RecursionError as error:  # a value hundreds of levels deep in an enum
-        raise BadUsage("the form of the answer cannot be used", cause="it is nested too deep") from error
+        raise too_deep_to_read("form of the answer") from error
 
 
 def try_form(form: AnswerForm) -> None:
@@ -50,7 +51,7 @@ def read_schema(source: str) -> SchemaForm:
     try:
         schema = json.loads(source)
     except RecursionError as error:
-        raise BadUsage("the schema cannot be used", cause="it is nested too deep") from error
+        raise too_deep_to_read() from error
     except json.JSONDecodeError as error:
         cause = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise BadUsage("the schema is not JSON", cause=cause) from error
@@ -68,7 +69,7 @@ def form_of_schema(schema: object, *, name: str = "", description: str = "") -> 
     try:
         json.dumps(schema, allow_nan=False)
     except RecursionError as error:
-        raise BadUsage("the schema cannot be used", cause="it is nested too deep") from error
+        raise too_deep_to_read() from error
     except ValueError as error:  # 1e999 is read as infinity
         raise _bad_number() from error
     check_schema(schema)

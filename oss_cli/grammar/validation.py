@@ -5,6 +5,7 @@ the library would use Python's `re`, which some of them keep busy for ever.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
@@ -12,12 +13,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from oss_cli.errors import BadUsage
 from oss_cli.grammar.schema.matching import is_found
+from oss_cli.grammar.schema.problem import too_deep_to_read
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
 _MOST_SHOWN = 200
+_SURE_LEVELS = 100
+"""Of JSON, that the library can follow: each takes it several of Python's 1,000 calls inside each other."""
+_BRACKET_OR_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.S)
 _OLD_DIALECTS = ("draft-03", "draft-04")
 """In them `exclusiveMinimum` and `required` are booleans, and mean something else."""
 
@@ -46,7 +51,7 @@ def check_schema(schema: object) -> None:
             "the schema is no JSON Schema", cause=f"{_pointer(error.path)}: {_short(error.message)}"
         ) from error
     except RecursionError as error:
-        raise BadUsage("the schema cannot be used", cause="it is nested too deep") from error
+        raise too_deep_to_read() from error
 
 
 def find_problem(schema: object, document: str) -> str:
@@ -57,12 +62,14 @@ def find_problem(schema: object, document: str) -> str:
         if not document.strip():
             return "it is empty"
         return f"it is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-    except (RecursionError, ValueError):  # the second: a number of thousands of digits
-        return "it is not JSON that can be read: nested too deep, or a number too long"
+    except RecursionError:
+        return _too_deep(document)
+    except ValueError:  # thousands of digits
+        return "it is not JSON that can be read: a number in it is too long"
     try:
         found = next(iter(_validator(schema).iter_errors(value)), None)
     except RecursionError:
-        return "it is nested too deep"
+        return _too_deep(document)
     return "" if found is None else f"{_pointer(found.path)}: {_short(found.message)}"
 
 
@@ -117,6 +124,14 @@ def _check_additional(
     others = [name for name in value if name not in schema.get("properties", ())]
     left = {name: value[name] for name in others if not any(is_found(pattern, name) for pattern in patterns)}
     yield from check(validator, wanted, left, {})
+
+
+def _too_deep(document: str) -> str:
+    deepest = depth = 0
+    for token in _BRACKET_OR_STRING.findall(document):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token, 0)
+        deepest = max(deepest, depth)
+    return f"it is nested too deep: {deepest:,} levels, and more than {_SURE_LEVELS} may be too many"
 
 
 def _pointer(path: Iterable[str | int]) -> str:

@@ -1,5 +1,7 @@
 """Forms as people write them, and answers held against them: whole messages."""
 
+import json
+
 import pytest
 
 from oss_cli.conversation.answer_form import GrammarForm, SchemaForm
@@ -57,7 +59,7 @@ def test_the_model_is_told_a_schemas_title_and_description() -> None:
         ('{"type"', "the schema is not JSON", "line 1, column 8: Expecting ':' delimiter", ""),
         ("[1]", "the schema is no JSON Schema", "#: [1] is not of type 'object', 'boolean'", ""),
         ('{"minimum": "x"}', "the schema is no JSON Schema", "#/minimum: 'x' is not of type 'number'", ""),
-        ("[" * 100_000, "the schema cannot be used", "it is nested too deep", ""),
+        ("[" * 100_000, "the schema cannot be used", "it is nested too deep: 64 levels are possible", ""),
     ],
 )
 def test_a_schema_that_cannot_be_read_says_why(source: str, message: str, cause: str, hint: str) -> None:
@@ -75,8 +77,8 @@ def test_a_schema_that_cannot_be_read_says_why(source: str, message: str, cause:
         ('{"n": 7.25}', "#/n: 7.25 is not of type 'integer'"),
         ("[1]", "#: [1] is not of type 'object'"),
         ("{}", "#: 'n' is a required property"),
-        ("[" * 100_000, "it is not JSON that can be read: nested too deep, or a number too long"),
-        ("9" * 10_000, "it is not JSON that can be read: nested too deep, or a number too long"),
+        ('["[",' * 100_000, "it is nested too deep: 100,000 levels, and more than 100 may be too many"),
+        ("9" * 10_000, "it is not JSON that can be read: a number in it is too long"),
     ],
 )
 def test_an_answer_that_does_not_fit_says_where_and_why(answer: str, cause: str) -> None:
@@ -84,6 +86,17 @@ def test_an_answer_that_does_not_fit_says_where_and_why(answer: str, cause: str)
         check_answer(read_schema("n int"), answer)
     assert (caught.value.message, caught.value.cause) == ("the answer does not fit the schema", cause)
     assert caught.value.exit_code is ExitCode.REPLY_NOT_VALID
+
+
+def test_an_answer_deeper_than_can_be_checked_is_told_with_its_depth() -> None:
+    lists = json.dumps(
+        {"$defs": {"list": {"type": "array", "items": {"$ref": "#/$defs/list"}}}, "$ref": "#/$defs/list"}
+    )
+    form = read_schema(lists)
+    check_answer(form, "[" * 100 + "]" * 100)
+    with pytest.raises(ReplyNotValid) as caught:
+        check_answer(form, "[" * 500 + "]" * 500)
+    assert caught.value.cause == "it is nested too deep: 500 levels, and more than 100 may be too many"
 
 
 @pytest.mark.parametrize(

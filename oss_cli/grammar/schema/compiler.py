@@ -15,11 +15,16 @@ from oss_cli.grammar.json_text import BOOLEAN, NULL, VALUE
 from oss_cli.grammar.nodes import NOTHING, Node, Rule, choice
 from oss_cli.grammar.schema import arrays, literals, objects, scalars
 from oss_cli.grammar.schema.merge import Schema, merge, types_of
-from oss_cli.grammar.schema.problem import NotSupported, below, impossible, not_supported, too_deep, too_large
+from oss_cli.grammar.schema.problem import (
+    DEEPEST,
+    NotSupported,
+    below,
+    impossible,
+    not_supported,
+    too_deep,
+    too_large,
+)
 from oss_cli.grammar.soundness import find_productive
-
-_DEEPEST = 64
-"""Most schemas inside each other, references that are read in place included."""
 
 _MOST_STEPS = 50_000
 """Schemas looked at, those that are merged included: references to references can double them with each level."""
@@ -169,8 +174,8 @@ class Compiler:
         """One level deeper; whoever calls it comes back up."""
         self._depth += 1
         self._steps += 1
-        if self._depth > _DEEPEST:
-            raise too_deep(pointer, _DEEPEST)
+        if self._depth > DEEPEST:
+            raise too_deep(pointer)
         if self._steps > _MOST_STEPS:
             raise too_large(_MOST_STEPS)
 

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from oss_cli.errors import BadUsage
 
+DEEPEST = 64
+"""Most schemas inside each other, references that are read in place included."""
+
 _MOST_SHOWN = 10
 
 
@@ -23,10 +26,16 @@ def not_supported(pointer: str, *features: str, hint: str = "") -> NotSupported:
     return NotSupported([f"{pointer}: {feature} is not supported" for feature in features], hint=hint)
 
 
-def too_deep(pointer: str, most: int) -> BadUsage:
+def too_deep(pointer: str) -> BadUsage:
     """The error where looking further would not come to an end."""
-    cause = f"{pointer}: a schema more than {most} deep is not supported"
+    cause = f"{pointer}: a schema more than {DEEPEST} deep is not supported"
     return BadUsage("the schema cannot be used", cause=cause)
+
+
+def too_deep_to_read(what: str = "schema") -> BadUsage:
+    """The error where Python itself cannot go deeper, before places have names."""
+    cause = f"it is nested too deep: {DEEPEST} levels are possible"
+    return BadUsage(f"the {what} cannot be used", cause=cause)
 
 
 def too_large(most: int) -> BadUsage:
