@@ -181,8 +181,11 @@ class DeviceMemory:
     """What a load takes on one device, in bytes."""
 
     weights_bytes: int
+    """A second, repacked copy of them included."""
     kv_bytes: int
     compute_bytes: int
+    copied_bytes: int = 0
+    """Of the weights, that copy: no page of the file, which the system could drop and read again."""
 
     @property
     def total_bytes(self) -> int:
@@ -199,7 +202,8 @@ class MemoryEstimate:
 
     @property
     def weights_bytes(self) -> int:
-        """The model itself; more than its file when a GPU gets a copy of the embeddings as its output matrix."""
+        """The model itself; more than its file when a GPU gets a copy of the embeddings as its output matrix, or the
+        CPU a second, repacked one of its layers."""
         return self.cpu.weights_bytes + self.gpu.weights_bytes
 
     @property

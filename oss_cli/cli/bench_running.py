@@ -13,6 +13,7 @@ from oss_cli.bench.search import Trial, Value, search
 from oss_cli.bench.worker import measure_apart
 from oss_cli.cli.bench import as_value, with_pairs
 from oss_cli.cli.config import open_config_file
+from oss_cli.errors import DoesNotFit
 from oss_cli.machine.fit import REPACK_SHARE
 from oss_cli.machine.measured import plan_key
 from oss_cli.settings import Settings
@@ -94,7 +95,7 @@ def tune_settings(choice: "ModelChoice", settings: Settings, console: Console, *
             share = trial.seconds / trial.against_s
             status.note(f"{trial.name} {str(trial.value).lower()}: {share:.2f} of the time, {verdict}")
 
-        best = search(_candidates(start), measure, tell)
+        best = search(_candidates(start, settings), measure, tell)
     if best:
         file = open_config_file()
         for name, value in best.items():
@@ -148,12 +149,12 @@ def _side(settings: Settings, text: str) -> Settings:
     return settings if text == "-" else with_pairs(settings, text.split(","))
 
 
-def _candidates(start: "Bench") -> dict[str, list[Value]]:
+def _candidates(start: "Bench", settings: Settings) -> dict[str, list[Value]]:
     """What is worth a try beside what is in force."""
     cores = start.machine.physical_cores
     threads = sorted({max(1, cores // 2), cores, os.cpu_count() or cores})
     weights = wiring.weights_bytes(start.choice.path)
-    has_room = weights <= REPACK_SHARE * start.machine.total_ram_bytes
+    has_room = weights <= REPACK_SHARE * start.machine.total_ram_bytes and _fits(start, settings, "repack=true")
     found: dict[str, list[Value]] = {
         "threads": list(threads),
         "batch": list(_BATCHES),
@@ -163,6 +164,15 @@ def _candidates(start: "Bench") -> dict[str, list[Value]]:
         "threads": start.plan.threads, "batch": start.plan.micro_batch_tokens, "repack": start.plan.repack,
     }  # fmt: skip
     return {name: [value for value in values if value != now[name]] for name, values in found.items()}
+
+
+def _fits(start: "Bench", settings: Settings, pair: str) -> bool:
+    """Whether the model could be measured with a setting."""
+    try:
+        wiring.plan_bench(start.choice, with_pairs(settings, [pair]), start.job)
+    except DoesNotFit:
+        return False
+    return True
 
 
 def _title(bench: "Bench") -> str:

@@ -96,8 +96,10 @@ def plan_load(
 def describe_needs(found: Fit) -> str:
     """What a model takes at the very least: "63.7 GB: weights 63.4 GB, cache …"."""
     estimate = found.estimate
+    copied = estimate.cpu.copied_bytes
+    repacked = f" ({format_bytes(copied)} of it for repack = true)" if copied else ""
     return (
-        f"{format_bytes(estimate.total_bytes)}: weights {format_bytes(estimate.weights_bytes)}, a context of "
+        f"{format_bytes(estimate.total_bytes)}: weights {format_bytes(estimate.weights_bytes)}{repacked}, a context of "
         f"{found.context_tokens:,} tokens {format_bytes(estimate.kv_bytes)}, work space "
         f"{format_bytes(estimate.compute_bytes)}"
     )
@@ -160,9 +162,10 @@ class _Room:
         total = self._machine.total_ram_bytes
         if not total:
             return True  # the system does not say: nobody is refused for that
-        need, pageable = estimate.cpu.total_bytes, estimate.cpu.weights_bytes
+        need, weights = estimate.cpu.total_bytes, estimate.cpu.weights_bytes
         if self._shares_ram:
-            need, pageable = estimate.total_bytes, estimate.weights_bytes
+            need, weights = estimate.total_bytes, estimate.weights_bytes
+        pageable = weights - estimate.cpu.copied_bytes
         available = self._machine.available_ram_bytes - RAM_MARGIN_BYTES
         if need <= available:
             return True
@@ -204,16 +207,16 @@ class _Room:
         share = REPACK_SHARE * self._machine.total_ram_bytes
         is_gpu_only = estimate.gpu.total_bytes > 0 and self._is_all_on_gpu(plan)
         cores = self._machine.physical_cores
-        plan = replace(
-            plan,
-            threads=self._wishes.threads or (min(cores, _GPU_THREADS) if is_gpu_only else cores),
-            repack=verdict is Verdict.FITS
+        plan = replace(plan, threads=self._wishes.threads or (min(cores, _GPU_THREADS) if is_gpu_only else cores))
+        if (
+            self._wishes.repack is None
+            and verdict is Verdict.FITS
             and not self._wishes.is_one_shot
             and not is_gpu_only
-            and estimate.cpu.weights_bytes <= share,
-        )
-        if self._wishes.repack is not None:
-            plan = replace(plan, repack=self._wishes.repack)
+            and estimate.cpu.weights_bytes <= share
+        ):
+            # Not in the estimate: it gives way to no context, which takes nothing before it is needed.
+            plan = replace(plan, repack=True)
         known = next((one for one in self._measured if one.is_of(plan)), None)
         if known is not None:
             speed, told = known.tokens_per_second, f"{_rounded(known.tokens_per_second)} tokens/s measured here"
@@ -221,8 +224,15 @@ class _Room:
         else:
             speed = estimate_tokens_per_second(self._shape, plan, self._machine)
             told = f"about {_rounded(speed)} tokens/s by estimate"
-        sentence = f"{_sentence(self._shape, plan, self._machine, estimate)}, {told}"
+        sentence = f"{_sentence(self._shape, plan, self._machine, estimate)}{self._copied(plan, estimate)}, {told}"
         return Fit(plan, estimate, verdict, speed, sentence, known.date if known is not None else "")
+
+    def _copied(self, plan: LoadPlan, estimate: MemoryEstimate) -> str:
+        copied = self.estimate(plan).cpu.copied_bytes
+        if not copied:
+            return ""
+        counted = "of it" if estimate.cpu.copied_bytes else "more"
+        return f", weights repacked ({format_bytes(copied)} {counted})"
 
     def _gpu_plans(self) -> Iterator[LoadPlan]:
         wished = self._wishes
@@ -271,6 +281,7 @@ class _Room:
             kv_type=wished.kv_type or KvType.F16,
             mmap=wished.mmap,
             mlock=wished.mlock,
+            repack=bool(wished.repack),
             micro_batch_tokens=wished.micro_batch_tokens or MICRO_BATCH_TOKENS,
         )
 
@@ -295,8 +306,7 @@ def _sentence(shape: ModelShape, plan: LoadPlan, machine: Machine, estimate: Mem
     )
     up_to = "up to " if plan.context_tokens is None else ""
     context = f"a context of {up_to}{_context_of(plan):,} tokens"
-    copied = ", weights repacked" if plan.repack else ""
-    return f"{_placement(shape, plan, machine)}, {context}, {memory}{copied}"
+    return f"{_placement(shape, plan, machine)}, {context}, {memory}"
 
 
 def _placement(shape: ModelShape, plan: LoadPlan, machine: Machine) -> str:

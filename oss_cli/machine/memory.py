@@ -99,8 +99,11 @@ def read_bytes_per_token(shape: ModelShape, plan: LoadPlan, *, gpus: int) -> tup
 
 def _cpu_memory(shape: ModelShape, plan: LoadPlan, context_tokens: int, gpu_layers: int) -> DeviceMemory:
     whole = max(0, gpu_layers - 1)
-    weights = shape.embedding_bytes + shape.dense_bytes * (shape.layers - whole) // shape.layers
-    weights += shape.expert_bytes * (shape.layers - _expert_layers_on_gpu(shape, plan, whole)) // shape.layers
+    layers = shape.dense_bytes * (shape.layers - whole) // shape.layers
+    layers += shape.expert_bytes * (shape.layers - _expert_layers_on_gpu(shape, plan, whole)) // shape.layers
+    # At most: which types llama.cpp repacks depends on the processor.
+    copied = layers if plan.repack else 0
+    weights = shape.embedding_bytes + layers + copied
     if not gpu_layers:
         weights += shape.output_bytes + shape.other_bytes
     own = range(shape.layers - whole)
@@ -108,7 +111,7 @@ def _cpu_memory(shape: ModelShape, plan: LoadPlan, context_tokens: int, gpu_laye
     has_work = whole < shape.layers or plan.cpu_moe_layers > 0
     # A GPU's inputs pass through a buffer on the host: the mask, the embeddings. Small beside the rest.
     compute = estimate_compute_bytes(shape, plan, context_tokens) if has_work else 64 << 20
-    return DeviceMemory(weights, kv, compute)
+    return DeviceMemory(weights, kv, compute, copied)
 
 
 def _gpu_memory(shape: ModelShape, plan: LoadPlan, context_tokens: int, gpu_layers: int, gpus: int) -> DeviceMemory:

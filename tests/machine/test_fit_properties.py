@@ -171,6 +171,26 @@ def test_what_stays_on_the_cpu_is_repacked_where_the_memory_holds_it_twice(
     assert fit(SHAPES["gpt-oss-20b"], machine, Wishes(is_one_shot=is_one_shot)).plan.repack is repack
 
 
+def test_a_repacked_copy_that_was_asked_for_is_counted() -> None:
+    shape = SHAPES["gpt-oss-20b"]
+    plain, copied = (fit(shape, without_gpu(24), Wishes(repack=repack)) for repack in (False, True))
+    layers = shape.dense_bytes + shape.expert_bytes
+    assert copied.estimate.weights_bytes == plain.estimate.weights_bytes + layers
+    assert copied.context_tokens < plain.context_tokens
+    assert copied.sentence.startswith(
+        "all 24 layers on the CPU, a context of up to 32,768 tokens, 24.3 GB of memory (weights 23.0 GB, cache 1.2 GB, "
+        "work space 131 MB), weights repacked (10.9 GB of it), "
+    )
+    assert fit(shape, without_gpu(16), Wishes(repack=False)).verdict is Verdict.FITS
+    small = without_gpu(16)
+    refused = fit(shape, small, Wishes(repack=True))
+    assert refused.verdict is Verdict.TOO_LARGE
+    assert describe_lack(refused, small) == (
+        "needs 23.2 GB: weights 23.0 GB (10.9 GB of it for repack = true), a context of 4,096 tokens 120 MB, "
+        "work space 102 MB; there is 14.0 GB of 17.2 GB of memory free"
+    )
+
+
 def test_a_gpu_that_does_everything_needs_few_threads() -> None:
     assert fit(SHAPES["gpt-oss-20b"], laptop("RTX 4090", 24, 64, cores=16)).plan.threads == 4
     assert fit(SHAPES["gpt-oss-20b"], laptop("RTX 4060", 8, 64, cores=16)).plan.threads == 16
@@ -189,12 +209,12 @@ def test_the_sentence_says_where_everything_goes() -> None:
     assert fit(SHAPES["gpt-oss-20b"], laptop("RTX 4060 Laptop GPU", 8, 64)).sentence == (
         "all 24 layers on NVIDIA GeForce RTX 4060 Laptop GPU, the experts of 13 of them on the CPU, "
         "a context of 34,816 tokens, 13.2 GB of memory (weights 12.1 GB, cache 875 MB, work space 267 MB), "
-        "weights repacked, about 24 tokens/s by estimate"
+        "weights repacked (5.5 GB more), about 24 tokens/s by estimate"
     )
     assert fit(SHAPES["llama-3.1-8b"], without_gpu(32)).sentence == (
         "all 32 layers on the CPU, a context of up to 129,024 tokens, "
-        "30.5 GB of memory (weights 4.9 GB, cache 25.4 GB, work space 254 MB), weights repacked, "
-        "about 5.1 tokens/s by estimate"
+        "30.5 GB of memory (weights 4.9 GB, cache 25.4 GB, work space 254 MB), "
+        "weights repacked (4.2 GB more), about 5.1 tokens/s by estimate"
     )
 
 
