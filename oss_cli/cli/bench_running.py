@@ -16,7 +16,7 @@ from oss_cli.cli.config import open_config_file
 from oss_cli.errors import DoesNotFit
 from oss_cli.machine.fit import REPACK_SHARE
 from oss_cli.machine.measured import plan_key
-from oss_cli.settings import Settings
+from oss_cli.settings import Settings, deciding_variable
 from oss_cli.terminal.bench import BenchCard, show_bench, show_ratios
 from oss_cli.terminal.console import Console
 from oss_cli.terminal.status import StatusLine
@@ -95,7 +95,7 @@ def tune_settings(choice: "ModelChoice", settings: Settings, console: Console, *
             share = trial.seconds / trial.against_s
             status.note(f"{trial.name} {str(trial.value).lower()}: {share:.2f} of the time, {verdict}")
 
-        best = search(_candidates(start, settings), measure, tell)
+        best = search(_open_candidates(start, settings, status), measure, tell)
     if best:
         file = open_config_file()
         for name, value in best.items():
@@ -147,6 +147,17 @@ def _compared_value(benches: "list[Bench]", sides: tuple[str, str], rows: list[_
 
 def _side(settings: Settings, text: str) -> Settings:
     return settings if text == "-" else with_pairs(settings, text.split(","))
+
+
+def _open_candidates(start: "Bench", settings: Settings, status: "_Status") -> dict[str, list[Value]]:
+    """Those that config.toml, where what is found goes, can decide."""
+    found = _candidates(start, settings)
+    for name in list(found):
+        variable = deciding_variable(name)
+        if variable is not None:
+            del found[name]
+            status.note(f"{name} is not tried: {variable} decides it")
+    return found
 
 
 def _candidates(start: "Bench", settings: Settings) -> dict[str, list[Value]]:

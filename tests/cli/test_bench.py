@@ -181,7 +181,9 @@ def test_tuning_writes_what_is_better_and_leaves_the_rest_of_the_settings(tiny_g
     value = json.loads(result.stdout)
     taken = {row["name"]: row["value"] for row in value["trials"] if row["taken"]}
     assert value["written"] == taken
-    assert {row["name"] for row in value["trials"]} >= {"batch", "repack"}
+    assert {row["name"] for row in value["trials"]} == {"batch", "repack"}
+    # What is written to config.toml would have no effect: the tests set OSS_THREADS.
+    assert result.stderr.splitlines()[0] == "(threads is not tried: OSS_THREADS decides it)"
     added = "".join(f"{name} = {str(setting).lower()}\n" for name, setting in taken.items())
     assert config.read_text("utf-8") == f'# mine\nkv_type = "f16"\n{added}'
 
