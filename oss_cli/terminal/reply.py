@@ -244,9 +244,13 @@ def describe_limit(ended: TurnEnded, more: str = "--max-tokens") -> tuple[str, s
 
 
 def describe_usage(usage: Usage) -> str:
-    """What a reply cost, on one line."""
+    """What a reply cost, on one line; and that its seed promises nothing, if tokens were guessed."""
     used = usage.prompt_tokens + usage.reply_tokens
-    guesses = f" · {usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else ""
+    guesses = ""
+    if usage.drafted_tokens:
+        guesses = (
+            f" · {usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right: the seed may bring another reply"
+        )
     return (
         f"{usage.reply_tokens:,} tokens · {usage.tokens_per_second:.1f} tokens/s · "
         f"first token after {usage.first_token_s:.1f} s · context {used:,} of {usage.context_tokens:,}{guesses}"

@@ -59,7 +59,8 @@ def test_speculation_has_two_values(tiny_gpt_oss: Path) -> None:
 def test_what_was_guessed_is_told_with_the_speed() -> None:
     usage = Usage(prompt_tokens=10, reply_tokens=5, context_tokens=100, drafted_tokens=1200, accepted_tokens=1100)
     assert describe_usage(usage) == (
-        "5 tokens · 0.0 tokens/s · first token after 0.0 s · context 15 of 100 · 1,100 of 1,200 guesses right"
+        "5 tokens · 0.0 tokens/s · first token after 0.0 s · context 15 of 100 · 1,100 of 1,200 guesses right: "
+        "the seed may bring another reply"
     )
 
 
@@ -82,3 +83,14 @@ def test_another_model_of_a_chat_is_not_guessed_for_and_the_first_one_is_again(
     result = run_oss("chat", *options, "--temperature", "0", stdin="\n".join(lines))
     assert result.status == 0, result.stderr
     assert len(re.findall(r"; [1-9]\d* of \d+ guesses right\n", result.stderr)) == 2
+    assert len(re.findall(r"^seed: \d+ \(tokens were guessed: it may bring another reply\)$", result.stderr, re.M)) == 2
+
+
+def test_a_seed_is_told_with_what_it_promises(tiny_gpt_oss: Path) -> None:
+    model = str(tiny_gpt_oss)
+    told = run_oss("run", "-m", model, "--seed", "3", "--stats", *ASKED[:2], ASKED[-1]).stderr
+    assert told.startswith("seed 3 · ") and "guesses" not in told
+    guessed = run_oss(
+        "run", "-m", model, "--draft", model, "-o", "speculation=on", "--seed", "3", "--stats", *ASKED[:2], ASKED[-1]
+    ).stderr
+    assert re.search(r"^seed 3 · .* guesses right: the seed may bring another reply$", guessed, re.M)

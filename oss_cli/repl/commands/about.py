@@ -59,7 +59,9 @@ def show_stats(chat: Chat, argument: str) -> Outcome:
     last = chat.session.last_reply
     lines = []
     if last is not None and last.making is not None:
-        lines = [f"last reply: {_describe(last.making.usage)}", f"seed: {last.making.seed}"]
+        usage = last.making.usage
+        promise = " (tokens were guessed: it may bring another reply)" if usage.drafted_tokens else ""
+        lines = [f"last reply: {_describe(usage)}", f"seed: {last.making.seed}{promise}"]
     lines.append(f"all {len(replies)} replies: {tokens:,} tokens, {reasoning:,} of them reasoning, in {seconds:.0f} s")
     return Stay("\n".join(lines))
 
