@@ -62,7 +62,7 @@ def _living(folder: "HoldersFolder", wanted: "Wanted") -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for _ in range(_LOCK_TRIES):
             with contextlib.suppress(LockHeld):
-                stack.enter_context(hold_at_once(folder.life_lock(wanted.key)))
+                stack.enter_context(hold_at_once(folder.life_lock(wanted.key), is_private=True))
                 break
             time.sleep(_LOCK_PAUSE_S)
         else:

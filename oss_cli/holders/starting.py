@@ -66,7 +66,7 @@ def _only_one(folder: HoldersFolder, key: str) -> Iterator[None]:
     path = folder.start_lock(key)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(hold(path))
+            stack.enter_context(hold(path, is_private=True))
         except OSError as error:
             raise CannotWrite(path, error) from error
         yield

@@ -36,7 +36,7 @@ def is_alive(folder: HoldersFolder, key: str) -> bool:
     if not folder.life_lock(key).exists():
         return False
     try:
-        with hold_at_once(folder.life_lock(key)):
+        with hold_at_once(folder.life_lock(key), is_private=True):
             return False
     except LockHeld:
         return True

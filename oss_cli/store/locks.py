@@ -10,7 +10,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-_MODE = 0o664  # people who share a cache wait for each other, too
+_SHARED_MODE = 0o664  # people who share a cache wait for each other, too
+_PRIVATE_MODE = 0o600
 _FIRST_WAIT_S = 0.5
 
 
@@ -19,14 +20,17 @@ class LockHeld(Exception):
 
 
 @contextmanager
-def hold(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold a lock; waits for it as long as it takes. on_wait: called once, when that is longer than half a second."""
+def hold(path: Path, on_wait: Callable[[], None] = lambda: None, *, is_private: bool = False) -> Iterator[None]:
+    """Hold a lock; waits for it as long as it takes. on_wait: called once, when that is longer than half a second.
+
+    is_private: nobody but this user ever waits for it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock = _acquire(path, _FIRST_WAIT_S)
+        lock = _acquire(path, _FIRST_WAIT_S, is_private=is_private)
     except Timeout:
         on_wait()
-        lock = _acquire(path, -1)
+        lock = _acquire(path, -1, is_private=is_private)
     try:
         yield
     finally:
@@ -34,15 +38,17 @@ def hold(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[Non
 
 
 @contextmanager
-def hold_at_once(path: Path) -> Iterator[None]:
+def hold_at_once(path: Path, *, is_private: bool = False) -> Iterator[None]:
     """Hold a lock that is free.
+
+    is_private: nobody but this user ever looks for it.
 
     Raises:
         LockHeld: it is not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock = _acquire(path, 0)
+        lock = _acquire(path, 0, is_private=is_private)
     except Timeout as error:
         raise LockHeld from error
     try:
@@ -51,11 +57,12 @@ def hold_at_once(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(path: Path, timeout_s: float) -> BaseFileLock:
-    lock: BaseFileLock = FileLock(path, mode=_MODE)
+def _acquire(path: Path, timeout_s: float, *, is_private: bool) -> BaseFileLock:
+    mode = _PRIVATE_MODE if is_private else _SHARED_MODE
+    lock: BaseFileLock = FileLock(path, mode=mode)
     try:
         lock.acquire(timeout=timeout_s)
     except NotImplementedError:  # a file system without flock
-        lock = SoftFileLock(path, mode=_MODE)
+        lock = SoftFileLock(path, mode=mode)
         lock.acquire(timeout=timeout_s)
     return lock

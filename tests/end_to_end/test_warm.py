@@ -235,7 +235,7 @@ def test_it_has_a_session_a_folder_and_streams_of_its_own(folder: HoldersFolder,
     log = str(folder.log(only(folder).key))
     assert streams == ["/dev/null", log, log]
     modes = {path.name.partition(".")[2]: stat.S_IMODE(path.stat().st_mode) for path in folder.path.iterdir()}
-    assert modes["json"] == modes["log"] == 0o600
+    assert modes["json"] == modes["log"] == modes["lock"] == modes["start.lock"] == 0o600
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
 
 
