@@ -15,6 +15,10 @@ from oss_cli.holders.record import HeldFacts, HolderRecord
 _HANDSHAKE_S = 2.0
 """A holder answers in a few milliseconds, also while it makes a reply; one that does not hangs."""
 _COUNT_S = 30.0
+_SILENCE_S = 10.0
+"""A long prompt, and a large model's next word, may take longer: then it is asked whether it is there."""
+_ANSWER_S = 20.0
+"""Long enough for a computer that is busy with its swap; a holder that hangs never answers."""
 _BUSY, _DONE = 429, 200
 
 
@@ -33,11 +37,22 @@ class HolderStatus:
     """0: it cannot tell."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a reply is waited for while nothing of it comes."""
+
+    silence_s: float = _SILENCE_S
+    """Then the holder is asked whether it is there, again and again."""
+    answer_s: float = _ANSWER_S
+    """For that question; one that does not answer it has gone."""
+
+
 class HolderClient:
     """Asks a holder; from any thread, each request on a connection of its own."""
 
-    def __init__(self, folder: HoldersFolder, record: HolderRecord) -> None:
+    def __init__(self, folder: HoldersFolder, record: HolderRecord, patience: Patience | None = None) -> None:
         self._folder = folder
+        self._patience = patience or Patience()
         self.record = record
 
     @property
@@ -84,15 +99,23 @@ class HolderClient:
 
         Raises:
             HolderGone: nobody is there; inside the block, the connection broke.
+            HolderSilent: it hangs: nothing comes, and it does not answer when it is asked whether it is there.
             HolderBusy: too many requests wait already.
         """
+
+        def make_sure() -> None:
+            self._ask("GET", "/oss/status", None, self._patience.answer_s, cancelled)
+
         with self._open(cancelled) as connection:
+            connection.when_silent(self._patience.silence_s, make_sure)
             connection.send("POST", "/oss/reply", body)
             _check(connection.status())
             yield connection.values()
 
-    def _ask(self, method: str, path: str, body: object, timeout_s: float) -> Mapping[str, object]:
-        with self._open() as connection:
+    def _ask(
+        self, method: str, path: str, body: object, timeout_s: float, cancelled: threading.Event | None = None
+    ) -> Mapping[str, object]:
+        with self._open(cancelled) as connection:
             connection.send(method, path, body)
             _check(connection.status(timeout_s))
             value = next(connection.values(timeout_s), None)

@@ -9,15 +9,17 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 _POLL_S = 0.2
 """A wait wakes so often: on Windows Ctrl-C gets through in between, and only then; everywhere a cancellation does."""
 _CONNECT_S = 2.0
 _MOST_HELLO_BYTES = 4096
 _MOST_LINE_BYTES = 64 << 20
+_Moved = TypeVar("_Moved", int, bytes)
 
 
 class HolderGone(Exception):
@@ -44,6 +46,8 @@ class Connection:
         self._token = token
         self._cancelled = cancelled
         self._buffer = b""
+        self._silence_s = float("inf")
+        self._make_sure: Callable[[], None] = lambda: None
         if path is None:
             _make_sure(port, token)
         self._socket = _connect(path, port)
@@ -58,6 +62,12 @@ class Connection:
         """Hang up."""
         self._socket.close()
 
+    def when_silent(self, silence_s: float, make_sure: Callable[[], None]) -> None:
+        """Make sure that the holder is there whenever nothing has gone either way for so long; what that raises ends
+        the wait.
+        """
+        self._silence_s, self._make_sure = silence_s, make_sure
+
     def send(self, method: str, path: str, body: object = None) -> None:
         """Send the request.
 
@@ -69,12 +79,10 @@ class Connection:
             f"{method} {path} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {self._token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
         )
-        try:
-            self._socket.settimeout(None)
-            self._socket.sendall(head.encode() + data)
-            self._socket.settimeout(_POLL_S)
-        except OSError as error:
-            raise _gone(error) from error
+        self._socket.settimeout(_POLL_S)
+        left = memoryview(head.encode() + data)
+        while left:
+            left = left[self._patiently(partial(self._socket.send, left), None) :]
 
     def status(self, timeout_s: float | None = None) -> int:
         """The status of the answer; its headers are passed over.
@@ -111,7 +119,7 @@ class Connection:
 
     def _line(self, deadline: float | None, *, may_end: bool = False) -> bytes:
         while b"\n" not in self._buffer:
-            piece = self._receive(deadline)
+            piece = self._patiently(partial(self._socket.recv, 65536), deadline)
             if not piece:
                 if may_end and not self._buffer:
                     return b""
@@ -122,10 +130,12 @@ class Connection:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line + b"\n"
 
-    def _receive(self, deadline: float | None) -> bytes:
+    def _patiently(self, act: Callable[[], _Moved], deadline: float | None) -> _Moved:
+        """What comes of a step that ends with TimeoutError after `_POLL_S`: it is tried again."""
+        silent_until = time.monotonic() + self._silence_s
         while True:
             try:
-                return self._socket.recv(65536)
+                return act()
             except TimeoutError:
                 if self._cancelled is not None and self._cancelled.is_set():
                     raise HolderGone("it was given up") from None
@@ -133,6 +143,9 @@ class Connection:
                     raise HolderSilent("it does not answer") from None
             except OSError as error:
                 raise _gone(error) from error
+            if time.monotonic() > silent_until:
+                self._make_sure()
+                silent_until = time.monotonic() + self._silence_s
 
 
 def _make_sure(port: int, token: str) -> None:

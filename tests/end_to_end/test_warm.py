@@ -20,10 +20,18 @@ from typing import Any
 
 import pytest
 
+from oss_cli.backends.base import Backend
+from oss_cli.backends.held import HeldBackend
+from oss_cli.conversation.events import StopReason, TextDelta, TokensSampled, TurnEnded, Usage
+from oss_cli.conversation.messages import user_message
+from oss_cli.conversation.options import ReasoningEffort, ReplyOptions, SamplingOptions
+from oss_cli.errors import HolderLost
+from oss_cli.holders.client import HolderClient, Patience
 from oss_cli.holders.folder import HoldersFolder
 from oss_cli.holders.record import HolderRecord
 from oss_cli.holders.stopping import is_alive, stop_holder
 from tests.end_to_end.test_contract import RUNAWAY, oss, outcome
+from tests.fakes.backend import ScriptedBackend
 from tests.harness import open_terminal, run_oss
 
 BANANA = "Say the word banana."
@@ -430,6 +438,72 @@ def test_a_holder_that_hangs_is_passed_by_and_ended(folder: HoldersFolder, tiny:
     assert outcome(oss("stop")) == (
         f"tiny-gpt-oss is out of memory (process {pid} did not leave, and was killed)\n", "", 0,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("has_said", [True, False], ids=["in the middle", "before the first word"])
+def test_a_holder_that_hangs_in_a_reply_is_given_up(
+    folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path, has_said: bool
+) -> None:
+    pid = load(tiny_gpt_oss)
+    opened: list[bool] = []
+
+    def reopen(may_hold: bool) -> Backend:
+        opened.append(may_hold)
+        return ScriptedBackend([TextDelta("here"), TurnEnded(StopReason.END, Usage())])
+
+    client = HolderClient(folder, only(folder), Patience(silence_s=0.3, answer_s=0.5))
+    backend = HeldBackend(client, reopen)
+    events = backend.reply([user_message(RUNAWAY)], ReplyOptions("2026-11-23"))
+    if not has_said:
+        os.kill(pid, signal.SIGSTOP)
+        assert list(events)[1:] == [TextDelta("here"), TurnEnded(StopReason.END, Usage())]
+        assert opened == [False]
+        return
+    while not isinstance(next(events), TokensSampled):
+        pass
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(HolderLost) as lost:
+        for _ in events:  # what had come already
+            pass
+    assert (lost.value.cause, lost.value.exit_code) == ("it does not answer", 7)
+    assert outcome(oss(*tiny, BANANA)) == ("banana\n", "", 0)
+
+
+def test_a_holder_that_is_only_slow_is_waited_for(folder: HoldersFolder, tiny_gpt_oss: Path) -> None:
+    """It says that it is there as often as it is asked, while another reply is made before this one."""
+    load(tiny_gpt_oss)
+    record = only(folder)
+    first, second = (
+        HeldBackend(HolderClient(folder, record, Patience(silence_s=0.01)), lambda may_hold: pytest.fail("it has gone"))
+        for _ in range(2)
+    )
+    options = ReplyOptions("2026-11-23", SamplingOptions(temperature=0.0), ReasoningEffort.LOW)
+    running = first.reply([user_message(RUNAWAY)], options)
+    next(running)
+    wanted = second.reply([user_message(BANANA)], options)
+    threading.Timer(1.0, running.close).start()
+    assert "".join(event.text for event in wanted if isinstance(event, TextDelta)) == "banana"
+
+
+@pytest.mark.slow
+def test_a_holder_that_hangs_in_a_reply_is_told_with_what_had_come(
+    folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path
+) -> None:
+    pid = load(tiny_gpt_oss)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "oss_cli", *tiny, RUNAWAY], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert child.stdout is not None
+    begun = child.stdout.read(20)
+    os.kill(pid, signal.SIGSTOP)
+    rest, errors = child.communicate(timeout=90)
+    assert errors.decode() == (
+        "error: the process that keeps tiny-gpt-oss in memory ended in the middle of the reply\n"
+        "  it does not answer\nhint: give the command again: the model is loaded anew\n"
+    )
+    assert (child.returncode, (begun + rest)[-1:]) == (7, b"\n")
+    assert outcome(oss(*tiny, BANANA)) == ("banana\n", "", 0)
 
 
 def test_stop_lets_a_reply_come_to_its_end(folder: HoldersFolder, tiny: list[str], tiny_gpt_oss: Path) -> None:
