@@ -48,7 +48,8 @@ class Message:
     tool_call_id: str = ""
     """On a tool's message: which call it answers."""
     name: str = ""
-    """On a tool's message: the function's name, for when no call with that id stands in the history."""
+    """On a tool's message: the function's name, for when no call with that id stands in the history. On others: what
+    the speaker is called, for the few chat templates that tell it."""
 
 
 def user_message(content: str) -> Message:

@@ -41,7 +41,7 @@ def _read_message(value: object, place: str) -> Message:
         reasoning,
         calls,
         given.text("tool_call_id", "") if is_tool else "",
-        given.text("name", "") if is_tool else "",
+        given.text_or_none("name") or "",
     )
     if is_assistant:
         _drop(given, *_NOTES)

@@ -6,6 +6,7 @@ cut mark inside, and the rendered prompt is tokenised in parts that end at these
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date as Date
 from datetime import datetime
 from typing import Any, NoReturn
@@ -245,6 +246,7 @@ def _as_mapping(message: Message, safe: Callable[[str], str]) -> dict[str, Any]:
         ]
     if message.role is Role.TOOL:
         mapping["tool_call_id"] = safe(message.tool_call_id)
+    if message.role is Role.TOOL or message.name:
         mapping["name"] = safe(message.name)
     return mapping
 
@@ -281,7 +283,7 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
     if first is None:
         return [Message(Role.USER, "\n\n".join(instructions)), *rest]
     content = "\n\n".join([*instructions, rest[first].content])
-    return [*rest[:first], Message(Role.USER, content), *rest[first + 1 :]]
+    return [*rest[:first], replace(rest[first], content=content), *rest[first + 1 :]]
 
 
 def _texts(messages: Sequence[Message], tools: Sequence[Tool]) -> Iterator[str]:

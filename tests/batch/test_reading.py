@@ -148,8 +148,8 @@ def test_a_line_without_an_id_has_its_number_and_empty_lines_count() -> None:
             "unsupported_field: body.messages[0].content[0].type other than text: not supported",
         ),
         (
-            openai(messages=[{"role": "user", "content": "a", "name": "Bob"}]),
-            "unsupported_field: body.messages[0].name: not supported",
+            openai(messages=[{"role": "user", "content": "a", "weight": 1}]),
+            "unsupported_field: body.messages[0].weight: not supported",
         ),
         (
             openai(n=2, logprobs=True, top_logprobs=3, seeds=4),

@@ -144,6 +144,22 @@ def test_the_same_seed_gives_the_same_answer(tiny_gpt_oss: Path, tmp_path: Path)
         assert answer(-7) != answer(8)
 
 
+def test_a_speaker_may_have_a_name(client: openai.OpenAI, server: Server) -> None:
+    said = client.chat.completions.create(
+        model="tiny-gpt-oss",
+        messages=[
+            {"role": "system", "name": "house", "content": "Be brief."},
+            {"role": "user", "name": "alice", "content": "My name is Alice."},
+            {"role": "assistant", "name": "tiny", "content": "Nice to meet you, Alice."},
+            {"role": "user", "name": "alice", "content": "What is my name?"},
+        ],
+        reasoning_effort="low",
+    )
+    assert said.choices[0].message.content == "Your name is Alice."
+    status, error = server.error("/v1/chat/completions", {"messages": [{"role": "user", "name": 7, "content": "Hi"}]})
+    assert (status, error["message"]) == (400, "messages[0].name: must be a text")
+
+
 def test_reasoning_is_taken_back_under_both_names(client: openai.OpenAI) -> None:
     for name in ("reasoning", "reasoning_content"):
         messages: list[Any] = [

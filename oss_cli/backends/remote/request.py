@@ -83,7 +83,9 @@ def _message(message: Message, *, has_reasoning: bool) -> "dict[str, Any]":
         value["content"] = message.content or None
         value["tool_calls"] = [_call(call, number) for number, call in enumerate(message.tool_calls)]
     if message.role is Role.TOOL:
-        value |= {"tool_call_id": message.tool_call_id} | ({"name": message.name} if message.name else {})
+        value["tool_call_id"] = message.tool_call_id
+    if message.name:
+        value["name"] = message.name
     if has_reasoning and message.reasoning:
         value |= _reasoning(message.reasoning)
     return value
