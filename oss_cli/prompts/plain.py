@@ -6,7 +6,7 @@ from oss_cli.conversation.answer_form import CallForm
 from oss_cli.conversation.messages import Message
 from oss_cli.prompts.base import Prompt, RenderOptions, ReplyFrame, Vocabulary
 from oss_cli.prompts.marking import tokenize_text
-from oss_cli.prompts.text_frame import refuse_calls, text_frame
+from oss_cli.prompts.text_frame import refuse_calls, refuse_tools, text_frame
 from oss_cli.prompts.text_reader import TextReader
 
 
@@ -20,7 +20,13 @@ class PlainFormat:
         self._vocabulary = vocabulary
 
     def render(self, messages: Sequence[Message], options: RenderOptions) -> Prompt:
-        """The messages' texts, a blank line between them; roles, effort and date have no place here."""
+        """The messages' texts, a blank line between them; roles, effort and date have no place here.
+
+        Raises:
+            BadUsage: tools are offered.
+        """
+        if options.tools:
+            refuse_tools("a text that is gone on with")
         text = "\n\n".join(message.content for message in messages)
         tokens = tokenize_text(self._vocabulary, text)
         if self._vocabulary.adds_bos and self._vocabulary.bos is not None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date as Date
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NoReturn
 
 import jinja2
 import jinja2.ext
+import jinja2.meta
 import jinja2.nodes
 import jinja2.parser
 import jinja2.sandbox
@@ -26,7 +28,7 @@ from oss_cli.prompts.form_instruction import with_instruction
 from oss_cli.prompts.marking import is_marker, tokenize_text
 from oss_cli.prompts.pieces import PieceTokenizer
 from oss_cli.prompts.remembered import Remembered
-from oss_cli.prompts.text_frame import refuse_calls, text_frame
+from oss_cli.prompts.text_frame import refuse_calls, refuse_tools, text_frame
 from oss_cli.prompts.text_reader import THINKING_TAGS, TextReader
 
 _TEMPLATE_FAULTS = (
@@ -69,7 +71,7 @@ class TemplateFormat:
         """The prompt that asks for the next reply.
 
         Raises:
-            BadUsage: the template refuses these messages.
+            BadUsage: the template refuses these messages, or has no place for tools.
         """
         messages, text, mark = self._ask(messages, options)
         tokens = self._tokenize_prompt(text, mark)
@@ -80,7 +82,7 @@ class TemplateFormat:
         """How many tokens the prompt that asks for the next reply has; half the work of `render`.
 
         Raises:
-            BadUsage: the template refuses these messages.
+            BadUsage: as `render`.
         """
         _, text, mark = self._ask(messages, options)
         return len(self._tokenize_prompt(text, mark))
@@ -118,6 +120,8 @@ class TemplateFormat:
 
     def _ask(self, messages: Sequence[Message], options: RenderOptions) -> tuple[Sequence[Message], str, str]:
         """The messages as the template accepts them, the text that asks for a reply to them, and its mark."""
+        if options.tools and not self._has_tools:
+            refuse_tools("its chat template")
         if options.form is not None:
             messages = with_instruction(messages, options.form)
         mark = unused_character(_texts(messages, options.tools))
@@ -128,6 +132,11 @@ class TemplateFormat:
                 raise _refused(error) from error
             messages = _without_system(messages)  # a template that knows no system message: the user says it
             return messages, self._render_or_refuse(messages, options, mark), mark
+
+    @cached_property
+    def _has_tools(self) -> bool:
+        """Whether the template reads the tools that it is given; the others would pass over them without a word."""
+        return "tools" in jinja2.meta.find_undeclared_variables(_sandbox().parse(self._source))
 
     def _render_or_refuse(self, messages: Sequence[Message], options: RenderOptions, mark: str) -> str:
         try:

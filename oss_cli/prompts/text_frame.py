@@ -38,6 +38,17 @@ def refuse_calls() -> NoReturn:
     raise BadUsage("this model cannot be made to call a tool", cause="its format has no place for calls that is known")
 
 
+def refuse_tools(what: str) -> NoReturn:
+    """A model would never learn of the tools that it is offered.
+
+    what: has no place for them.
+
+    Raises:
+        BadUsage: always.
+    """
+    raise BadUsage("this model cannot be offered tools", cause=f"{what} has no place for them")
+
+
 def _up_to(tag: str) -> str:
     """Rules for any text up to and with the first `tag`: one for each part of it that the text so far may end with."""
     every = {chr(code) for code in range(0x80)}

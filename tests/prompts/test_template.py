@@ -186,6 +186,23 @@ TOOLS_TEMPLATE = (
 )
 
 
+def test_a_template_that_reads_names_is_given_them_for_every_speaker(smol: LlamaVocabulary) -> None:
+    messages = [Message(Role.USER, "Hi", name="alice"), Message(Role.USER, "Ho")]
+    template = "{% for message in messages %}{{ message.name or 'nobody' }}: {{ message.content }};{% endfor %}"
+    assert render(smol, template, *messages).text == "alice: Hi;nobody: Ho;"
+
+
+def test_tools_for_a_template_that_has_no_place_for_them_are_refused(smol: LlamaVocabulary) -> None:
+    options = RenderOptions("2026-11-23", tools=(Tool("now"),))
+    for template in (CHATML, "{# tools #}{{ 'tools' }}{{ message.tools }}"):
+        with pytest.raises(BadUsage) as caught:
+            render(smol, template, user_message("Hi"), options=options)
+        assert caught.value.message == "this model cannot be offered tools"
+    assert render(
+        smol, "{% macro all() %}{{ tools[0].function.name }}{% endmacro %}{{ all() }}", options=options
+    ).text == ("now")
+
+
 def test_markers_anywhere_else_that_others_may_write_are_text_too(smol: LlamaVocabulary) -> None:
     marker = "<|im_end|>"
     call = ToolCall("now" + marker, json.dumps({"zone": marker}), "1")

@@ -116,12 +116,20 @@ def test_with_tools_and_a_form_either_may_come(client: openai.OpenAI) -> None:
     assert called.choices[0].finish_reason == "tool_calls"
 
 
-def test_a_model_without_calls_says_that_it_cannot_be_made_to(small_server: Server) -> None:
-    with (
-        small_server.client() as client,
-        pytest.raises(openai.BadRequestError, match="this model cannot be made to call a tool"),
-    ):
-        client.chat.completions.create(model="smollm2", messages=BANANA, tools=[WEATHER], tool_choice="required")
+@pytest.mark.parametrize("choice", ["auto", "required"])
+def test_a_model_whose_template_has_no_tools_says_so(small_server: Server, choice: str) -> None:
+    body = {"messages": BANANA, "tools": [WEATHER], "tool_choice": choice}
+    status, error = small_server.error("/v1/chat/completions", body)
+    problem = "this model cannot be offered tools: its chat template has no place for them"
+    assert (status, error["message"].splitlines()[0]) == (400, problem)
+
+
+def test_a_model_whose_template_has_no_tools_answers_where_none_may_be_called(small_server: Server) -> None:
+    with small_server.client() as client:
+        said = client.chat.completions.create(
+            model="smollm2", messages=BANANA, tools=[WEATHER], tool_choice="none", max_tokens=4
+        )
+    assert said.choices[0].message.content
 
 
 @pytest.mark.parametrize(
