@@ -24,8 +24,11 @@ async def show_model(service: Service, request: Request) -> Response:
 
 def _describe(service: Service) -> dict[str, object]:
     served = service.served
+    # A name that is a path is known to who has it; others need not learn how this computer's folders are called.
+    aliases = [name for name in served.names[1:] if not name.lower().endswith(".gguf")]
     return {
         "id": served.name,
+        "aliases": aliases,
         "object": "model",
         "created": served.created,
         "owned_by": "oss",

@@ -71,6 +71,16 @@ def test_the_answer_is_that_of_this_computer(server: Server, tiny_gpt_oss: Path)
             assert there["usage"][name] == here["usage"][name]
 
 
+def test_an_alias_of_the_server_names_its_model_here_too(small_server: Server, smollm2: Path) -> None:
+    where = ("--server", small_server.url, "--max-tokens", "3")
+    for name in ("smollm2", "SmolLM2", smollm2.stem):
+        assert run_oss("run", *where, "-m", name, "Hi").status == 0
+    assert run_oss("run", *where, "-m", "gpt-oss-20b", "Hi").status == 3
+    (listed,) = json.loads(small_server.ask("GET", "/v1/models")[2])["data"]
+    assert (listed["id"], "smollm2" in listed["aliases"]) == (smollm2.stem, True)
+    assert not [name for name in listed["aliases"] if "/" in name]  # the model was named by its path
+
+
 def test_the_same_seed_makes_the_same_reply(server: Server, tiny_gpt_oss: Path) -> None:
     words = ("--temperature", "2", "--seed", "11", "--max-tokens", "30", "--effort", "low", "Hi")
     there = [run_oss("run", "--server", server.url, *words) for _ in range(2)]

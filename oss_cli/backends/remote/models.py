@@ -60,6 +60,8 @@ class ServedModel:
     context_tokens: int = 0
     """How many tokens its context holds; 0: the server does not say."""
     kind: ServerKind = ServerKind.OTHER
+    aliases: tuple[str, ...] = ()
+    """What it is called as well; `oss serve` alone says it."""
 
 
 def look_at_server(connection: Connection) -> tuple[ServedModel, ...]:
@@ -83,7 +85,7 @@ def look_at_server(connection: Connection) -> tuple[ServedModel, ...]:
 
 
 def find_model(models: Sequence[ServedModel], name: str | None, called: str) -> ServedModel:
-    """The model that is meant, by its name or its end: `gpt-oss-120b` for openai/gpt-oss-120b. No name: the only one.
+    """The model that is meant, by a name or its end: `gpt-oss-120b` for openai/gpt-oss-120b. No name: the only one.
 
     called: the server, as it stands after --server.
 
@@ -102,7 +104,7 @@ def find_model(models: Sequence[ServedModel], name: str | None, called: str) -> 
             raise BadUsage("the server has several models", cause=names, hint=f"-m {quoted(models[0].name)}")
         return models[0]
     for fits in (_is_same, _is_end):
-        found = [model for model in models if fits(model.name, name)]
+        found = [model for model in models if any(fits(one, name) for one in (model.name, *model.aliases))]
         if len(found) == 1:
             return found[0]
     raise UnknownModel(name, nearest=_nearest(models, name), hint=hint)
@@ -138,7 +140,9 @@ def _served(value: "dict[str, object]") -> ServedModel:
     meta = table(value.get("meta"))
     sizes = (value.get("max_model_len"), meta.get("n_ctx"), value.get("context_length"))
     size = next((count(one) for one in sizes if count(one)), 0)
-    return ServedModel(text(value.get("id")), size, _OWNERS.get(text(value.get("owned_by")), ServerKind.OTHER))
+    kind = _OWNERS.get(text(value.get("owned_by")), ServerKind.OTHER)
+    aliases = tuple(filter(None, map(text, items(value.get("aliases")))))
+    return ServedModel(text(value.get("id")), size, kind, aliases)
 
 
 def _nearest(models: Sequence[ServedModel], name: str) -> tuple[str, ...]:
