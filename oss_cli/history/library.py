@@ -114,13 +114,6 @@ class History:
             row = last.fetchone()
             return self._read(connection, row[0]) if row is not None else None
 
-    def find_partial(self) -> list[Summary]:
-        """Conversations that end with a reply that did not come to its end, the latest first.
-
-        Another process may be at work on one of them.
-        """
-        return [one for one in self.summaries() if one.is_partial]
-
     def search(self, text: str, *, limit: int = 20) -> list[Hit]:
         """The messages that hold all these words, the best first."""
         with self._database.reading() as connection:
