@@ -58,6 +58,8 @@ class Manner:
     parallel: int = 1
     is_ordered: bool = False
     """Whether outcomes come in the order of the entries, or each as soon as it is there."""
+    most_tokens: int | None = None
+    """Of a reply for which neither its request, nor the options, nor the model have a limit; None: the context's."""
 
 
 class BatchRunner:
@@ -180,9 +182,12 @@ class BatchRunner:
 
     def _options(self, request: Request) -> ReplyOptions:
         options = self._manner.options
+        sampling = request.sampling.over(options.sampling)
+        if sampling.max_tokens is None:
+            sampling = replace(sampling, max_tokens=self._backend.sampling.max_tokens or self._manner.most_tokens)
         return replace(
             options,
-            sampling=request.sampling.over(options.sampling),
+            sampling=sampling,
             effort=request.effort or options.effort,
             tools=request.tools,
             answer_form=request.form or options.answer_form,

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from oss_cli.wiring import ModelChoice, ServerChoice
 
 
+_MOST_TOKENS = 8192
+"""Of a reply, unless something else decides. Some fifteen pages; nobody watches, and one that repeats itself would fill
+the whole context, while the others wait for its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
     """All that is decided before the first request."""
@@ -104,7 +109,9 @@ def _answer(plan: BatchPlan, left: "list[Entry]", kept: "OutputFile | None", con
     options = replace(wiring.reply_options(plan.settings), answer_form=plan.form)
     if kept is not None:
         options = replace(options, date=kept.state.date)
-    manner = Manner(options, plan.settings.system or "", parallel, plan.is_ordered)
+    # A server has limits of its own, and some refuse a larger one than their context holds.
+    most_tokens = _MOST_TOKENS if isinstance(plan.choice, wiring.ModelChoice) else None
+    manner = Manner(options, plan.settings.system or "", parallel, plan.is_ordered, most_tokens)
     name = hashlib.sha256(json.dumps(plan.facts, sort_keys=True).encode()).hexdigest()
     write = kept.add if kept is not None else console.out.write
     with contextlib.closing(_open_backend(plan, parallel, console)) as backend:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_several_at_once_say_what_each_says_alone(tiny_gpt_oss: Path) -> None:
     assert answers(together) == answers(apart)
     by_id = {one.entry.id: one.reply.reasoning for one in apart if one.reply is not None}
     assert {one.entry.id: one.reply.reasoning for one in together if one.reply is not None} == by_id
+
+
+@pytest.mark.parametrize(
+    ("request_limit", "option_limit", "model_limit", "limit"),
+    [(None, None, None, 8192), (9, 8, 7, 9), (None, 8, 7, 8), (None, None, 7, 7)],
+)
+def test_no_reply_runs_away(
+    request_limit: int | None, option_limit: int | None, model_limit: int | None, limit: int
+) -> None:
+    backend = ScriptedBackend(ANSWER)
+    backend.sampling = SamplingOptions(max_tokens=model_limit)
+    request = Request((user_message("a"),), SamplingOptions(max_tokens=request_limit))
+    manner = Manner(replace(OPTIONS, sampling=SamplingOptions(max_tokens=option_limit)), most_tokens=8192)
+    list(BatchRunner(backend, [Entry("a", 1, Form.SHORT, request)], manner).run())
+    assert backend.asked[0][1].sampling.max_tokens == limit
 
 
 def test_with_is_ordered_outcomes_come_as_the_entries_stand(tiny_gpt_oss: Path) -> None:

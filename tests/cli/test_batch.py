@@ -205,6 +205,21 @@ def test_standard_input_and_standard_output_by_their_dashes(tiny: list[str]) -> 
     assert [record["answer"] for record in records(Path("out.jsonl").read_text("utf-8"))] == ["banana"]
 
 
+@pytest.mark.slow
+def test_a_reply_that_does_not_end_is_cut_off(tiny_gpt_oss: Path) -> None:
+    write("in.jsonl", {"id": "a", "prompt": "Tell a long story about a dragon.", "effort": "low"})
+    result = run_oss("batch", "in.jsonl", "-m", str(tiny_gpt_oss), "--temperature", "0")
+    (record,) = records(result.stdout)
+    usage = record["usage"]
+    assert isinstance(usage, dict)
+    assert (record["stop_reason"], record["error"], usage["reply_tokens"], result.status) == (
+        "max_tokens",
+        None,
+        8192,
+        0,
+    )
+
+
 def test_what_is_done_is_not_done_again_and_a_torn_line_is(tiny: list[str]) -> None:
     command = ["batch", write("in.jsonl", *LINES, "bad"), "-o", "out.jsonl", "--ordered", *tiny]
     assert run_oss(*command).status == 12
