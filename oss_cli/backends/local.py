@@ -64,7 +64,7 @@ class LocalBackend:
         sampling = options.sampling.over(self._model.sampling)
         is_repeatable = sampling.seed is not None or sampling.temperature == 0
         if sampling.seed is None:
-            sampling = replace(sampling, seed=fresh_seed())
+            sampling = replace(sampling, seed=fresh_seed() if options.drawn_seed is None else options.drawn_seed)
         options = self._with_known_tokens(options)
         prompt, opening = self._prompt(messages, options)
         guard = self._guard(prompt, options)

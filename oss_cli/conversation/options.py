@@ -90,6 +90,8 @@ class ReplyOptions:
     """What a call must be like, and whether there must be one; None: as the model writes it."""
     chances: int | None = None
     """Whether `TokensSampled` tells how likely each token was, and how many of the likeliest beside it."""
+    drawn_seed: int | None = None
+    """What is drawn with where nobody asks for a seed: it is told, and promises nothing. None: a fresh one."""
     cancelled: threading.Event | None = field(default=None, compare=False)
     """Set from any thread: the reply ends as cancelled, also while its prompt is being read. For those who cannot close
     its generator, because another thread waits in it."""

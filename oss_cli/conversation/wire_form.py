@@ -52,6 +52,7 @@ def request_to_json(messages: Sequence[Message], options: ReplyOptions) -> dict[
         "messages": [_message_to_json(one) for one in messages],
         "date": options.date,
         "sampling": sampling_to_json(options.sampling),
+        "drawn_seed": options.drawn_seed,
         "effort": options.effort,
         "tools": [
             {"name": one.name, "description": one.description, "parameters": one.parameters} for one in options.tools
@@ -71,6 +72,7 @@ def request_from_json(given: Fields) -> tuple[tuple[Message, ...], ReplyOptions]
     options = ReplyOptions(
         date=given.text("date"),
         sampling=given.part("sampling", sampling_from_json) or SamplingOptions(),
+        drawn_seed=given.part("drawn_seed", as_whole),
         effort=given.one_of("effort", ReasoningEffort),
         tools=given.parts("tools", _tool_from_json),
         goes_on=_switch(given.take("goes_on"), given.at("goes_on")),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oss_cli.conversation.json_form import Fields, Unfit
 
-PROTOCOL = "1"
+PROTOCOL = "2"
 """Of what goes between a holder and those who ask it (`conversation/wire_form.py`, `server/held.py`)."""
 
 STAMP_MEANINGS = {

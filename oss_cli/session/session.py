@@ -258,9 +258,11 @@ class Session:
         if begun is not None:
             options = replace(options, begun=BegunReply(begun.message, self._tokens_of(begun)))
         asked = options.sampling
-        if asked.seed is None:  # drawn here, so that a reply that is stopped has one, too
-            options = replace(options, sampling=replace(asked, seed=fresh_seed()))
-        making = Making(self.backend.name, self.backend.sha256, options.effort, asked, options.sampling.seed)
+        seed = asked.over(self.backend.sampling).seed
+        if seed is None:  # drawn here, so that a reply that is stopped has one, too
+            seed = fresh_seed()
+            options = replace(options, drawn_seed=seed)
+        making = Making(self.backend.name, self.backend.sha256, options.effort, asked, seed)
         node = begun or Node(new_id(), parent_id, Message(Role.ASSISTANT), self._clock(), making=making)
 
         def grow(turn: Turn) -> None:

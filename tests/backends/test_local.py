@@ -1,6 +1,7 @@
 """A prompt format and an engine joined: which events come, what the engine is asked, how a reply ends."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -268,6 +269,23 @@ def test_a_conversation_that_goes_on_tells_how_much_of_its_prompt_stays(goes_on:
     engine = ScriptedEngine([END])
     reply(engine, options(goes_on=goes_on))
     assert (engine.requests[0].prompt, engine.requests[0].stable_tokens) == ([10, 11, 12, 13], stable)
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn", "seed", "may_guess"),
+    [
+        (SamplingOptions(temperature=1.0), 9, 9, True),
+        (SamplingOptions(temperature=1.0, seed=7), 9, 7, False),
+        (SamplingOptions(temperature=0.0), 9, 9, False),
+    ],
+)
+def test_a_seed_that_nobody_asked_for_promises_nothing(
+    asked: SamplingOptions, drawn: int, seed: int, may_guess: bool
+) -> None:
+    engine = ScriptedEngine([END])
+    *_, ended = reply(engine, replace(options(asked), drawn_seed=drawn))
+    assert isinstance(ended, TurnEnded)
+    assert (engine.requests[0].sampling.seed, ended.seed, engine.requests[0].may_guess) == (seed, seed, may_guess)
 
 
 def test_the_format_is_told_date_effort_and_tools() -> None:

@@ -213,6 +213,13 @@ def test_a_prompt_of_nothing_is_refused() -> None:
         told(backend, messages=[user_message(" ")])
 
 
+def test_a_seed_that_was_drawn_already_is_sent_and_told() -> None:
+    with served(HELLO) as (backend, server):
+        ended = told(backend, ReplyOptions(date="", drawn_seed=3))[-1]
+    assert isinstance(ended, TurnEnded)
+    assert (server.bodies[0]["seed"], ended.seed) == (3, 3)
+
+
 def test_without_a_seed_one_is_drawn_sent_and_told() -> None:
     with served(HELLO) as (backend, server):
         ended = told(backend, ReplyOptions(date=""))[-1]

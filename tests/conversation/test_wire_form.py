@@ -49,6 +49,7 @@ def test_an_event_comes_out_as_it_went_in(event: Event) -> None:
 
 REQUESTS: list[tuple[Sequence[Message], ReplyOptions]] = [
     ([user_message("Hi")], ReplyOptions("2026-11-24")),
+    ([user_message("Hi")], ReplyOptions("2026-11-24", drawn_seed=9)),
     (
         [
             system_message("Be \ud83d brief."), user_message(""), Message(Role.ASSISTANT, "a", "thought", (CALL,)),

@@ -2,7 +2,7 @@
 
 from oss_cli.conversation.events import ReasoningDelta, StopReason, TextDelta, TokensSampled
 from oss_cli.conversation.messages import user_message
-from oss_cli.conversation.options import ReplyOptions
+from oss_cli.conversation.options import ReplyOptions, SamplingOptions
 from oss_cli.conversation.tree import Conversation
 from oss_cli.session.session import Session
 from tests.fakes.backend import ScriptedBackend
@@ -132,9 +132,19 @@ def test_a_reply_has_a_seed_of_its_own_also_if_it_is_stopped() -> None:
         stop_after(session, "a", TextDelta("b"))
         assert session.last_reply is not None and session.last_reply.making is not None
         seeds.append(session.last_reply.making.seed)
-    assert seeds == [options.sampling.seed for _, options in backend.asked]
+    assert seeds == [options.drawn_seed for _, options in backend.asked]
     assert None not in seeds and seeds[0] != seeds[1]
-    assert session.options.sampling.seed is None
+    # Nobody asked for it: it promises nothing, and tokens may be guessed.
+    assert [options.sampling.seed for _, options in backend.asked] == [None, None]
+
+
+def test_the_seed_of_the_model_is_the_seed_of_its_replies() -> None:
+    session, backend, _ = session_of([TextDelta("b"), ENDED])
+    backend.sampling = SamplingOptions(seed=5)
+    session.options = ReplyOptions("2026-11-23")
+    ask(session, "a")
+    assert session.last_reply is not None and session.last_reply.making is not None
+    assert session.last_reply.making.seed == 5
 
 
 def test_a_conversation_is_as_new_as_the_last_thing_said_in_it() -> None:

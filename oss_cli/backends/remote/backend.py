@@ -80,7 +80,8 @@ class RemoteBackend:
         """
         self._check_open()
         if options.sampling.seed is None:
-            options = replace(options, sampling=replace(options.sampling, seed=fresh_seed()))
+            seed = fresh_seed() if options.drawn_seed is None else options.drawn_seed
+            options = replace(options, sampling=replace(options.sampling, seed=seed))
         body = write_request(self.name, messages, options, self._kind)
         for field in self._refused_fields:
             body.pop(field, None)
