@@ -5,9 +5,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from oss_cli.conversation.answer_form import AnswerForm, CallForm
-from oss_cli.conversation.messages import Message, Tool
+if TYPE_CHECKING:  # settings need none of these, and are read before a model is loaded
+    from oss_cli.conversation.answer_form import AnswerForm, CallForm
+    from oss_cli.conversation.messages import Message, Tool
 
 SEEDS = 2**32 - 1
 """So many there are, from 0 on: the next number is llama.cpp's word for one of its own choice that it does not tell."""
@@ -58,7 +60,7 @@ PLAIN_SAMPLING = SamplingOptions(temperature=0.8, top_p=0.95, top_k=40, min_p=0.
 class BegunReply:
     """A reply that was broken off and is to go on from where it stopped."""
 
-    message: Message
+    message: "Message"
     """What has been said of it and was shown."""
     tokens: tuple[int, ...] = ()
     """All its tokens so far, if this very model made them; empty: the message's text has to do."""
@@ -73,7 +75,7 @@ class ReplyOptions:
     sampling: SamplingOptions = SamplingOptions()
     effort: ReasoningEffort | None = None
     """None: the model's own habit."""
-    tools: tuple[Tool, ...] = ()
+    tools: "tuple[Tool, ...]" = ()
     goes_on: bool = False
     """Whether another turn may follow: then it is worth keeping what makes that turn quick."""
     conversation: str = ""
@@ -84,9 +86,9 @@ class ReplyOptions:
     """A reply to go on with; only what is new of it is told."""
     reasoning_budget: int | None = None
     """Most tokens of reasoning: then the model is made to answer; None: as many as it likes."""
-    answer_form: AnswerForm | None = None
+    answer_form: "AnswerForm | None" = None
     """What the answer must be like; the reasoning before it stays free. A reply that is cut off may not be like it."""
-    call_form: CallForm | None = None
+    call_form: "CallForm | None" = None
     """What a call must be like, and whether there must be one; None: as the model writes it."""
     chances: int | None = None
     """Whether `TokensSampled` tells how likely each token was, and how many of the likeliest beside it."""
