@@ -22,16 +22,22 @@ _MOST_STACKS = 20_000
 
 _MOST_OPENED = 200_000
 """Parts looked into for one place: of what may be empty, each further repetition would be another one."""
+_ANY_TOKEN = 1 << TOKEN_SYMBOLS
+"""In a mask of bytes: that a control token may come as well."""
+REACH = 1024
+"""So many bytes ahead, a repetition with more times to come is like one with this many: each time is a byte or more."""
 
 
 class _Stack:
     """What is still to come: a part of the grammar, then the rest. Two equal ones are one object."""
 
-    __slots__ = ("depth", "heads", "node", "rest")
+    __slots__ = ("depth", "heads", "likeness", "node", "rest")
 
-    def __init__(self, node: "Node | _Inside", rest: "_Stack | None") -> None:
+    def __init__(self, node: "Node | _Inside", rest: "_Stack | None", likeness: int = 0) -> None:
         self.node = node
         self.rest = rest
+        self.likeness = likeness
+        """The same in stacks of one automaton that allow the same next `REACH` bytes."""
         self.depth: int = rest.depth + 1 if rest is not None else 0
         self.heads: frozenset[_Stack] | None = None
         """The stacks with a byte or a token on top that this one stands for, once they are known."""
@@ -53,12 +59,15 @@ _END = _Stack(EMPTY, None)
 class State:
     """Where a text has led. Two texts that can go on in the same way lead to the same state."""
 
-    __slots__ = ("_automaton", "_next", "_stacks", "may_end")
+    __slots__ = ("_automaton", "_first", "_next", "_stacks", "may_end", "typical")
 
-    def __init__(self, automaton: "Automaton", stacks: frozenset[_Stack]) -> None:
+    def __init__(self, automaton: "Automaton", stacks: frozenset[_Stack], typical: "State | None") -> None:
         self._automaton = automaton
         self._stacks = stacks - {_END}
         self._next: dict[int, State | None] = {}
+        self._first: int | None = None
+        self.typical = typical or self
+        """One for all states that allow the same next `REACH` bytes: those of a long list's items, say."""
         self.may_end = _END in stacks
         """Whether the text may end here."""
 
@@ -84,6 +93,43 @@ class State:
             state = following
         return state
 
+    def certain_text(self, longest: int) -> bytes:
+        """What has to come next, at most so many bytes of it."""
+        data = bytearray()
+        state = self
+        while len(data) < longest and not state.may_end:
+            mask = state.first_symbols
+            byte = mask.bit_length() - 1
+            is_only = mask == 1 << max(0, byte) and byte < TOKEN_SYMBOLS
+            following = state.after((byte,)) if is_only else None
+            if following is None:
+                break
+            data.append(byte)
+            state = following
+        return bytes(data)
+
+    def next_bytes(self) -> list[int]:
+        """The bytes that may come next."""
+        mask = self.first_symbols
+        return [byte for byte in range(TOKEN_SYMBOLS) if mask >> byte & 1 and self.after((byte,)) is not None]
+
+    @property
+    def first_symbols(self) -> int:
+        """A mask of the bytes that may come next, the one beyond them for control tokens; some more may be in it."""
+        if self._first is None:
+            self._first = 0
+            for stack in self._stacks:
+                match stack.node:
+                    case Text(data):
+                        self._first |= 1 << data[0]
+                    case ByteSet(mask):
+                        self._first |= mask
+                    case _Inside(state=state):
+                        self._first |= state.first_symbols
+                    case _:
+                        self._first |= _ANY_TOKEN
+        return self._first
+
 
 class Automaton:
     """One grammar, ready to follow texts. For one thread at a time.
@@ -101,6 +147,8 @@ class Automaton:
         self._repeats: dict[tuple[int, int, int | None], Repeat] = {}
         self._stacks: dict[tuple[int, int], _Stack] = {}
         self._states: dict[frozenset[_Stack], State] = {}
+        self._likenesses: dict[tuple[object, int], int] = {}
+        self._typical: dict[frozenset[int], State] = {}
         start = self._push(root, _END)
         if start is None:
             raise BadUsage("no answer can have this form", cause="it contradicts itself, or never comes to an end")
@@ -135,7 +183,9 @@ class Automaton:
     def _state(self, stacks: frozenset[_Stack]) -> State:
         state = self._states.get(stacks)
         if state is None:
-            state = self._states[stacks] = State(self, stacks)
+            alike = frozenset(stack.likeness for stack in stacks)
+            state = self._states[stacks] = State(self, stacks, self._typical.get(alike))
+            self._typical.setdefault(alike, state)
         return state
 
     def _push(self, node: Node | _Inside, rest: _Stack) -> _Stack | None:
@@ -145,8 +195,15 @@ class Automaton:
         key = (id(node), id(rest))
         stack = self._stacks.get(key)
         if stack is None:
-            stack = self._stacks[key] = _Stack(node, rest)
+            stack = self._stacks[key] = _Stack(node, rest, self._likeness(node, rest))
         return stack
+
+    def _likeness(self, node: Node | _Inside, rest: _Stack) -> int:
+        """A number for each kind of stack that differs from others within reach. 0 is the end's."""
+        kind: object = id(node)
+        if isinstance(node, Repeat):
+            kind = id(node.item), min(node.least, REACH), node.most if node.most is None else min(node.most, REACH)
+        return self._likenesses.setdefault((kind, rest.likeness), len(self._likenesses) + 1)
 
     def _after_head(self, stack: _Stack, symbol: int) -> _Stack | None:
         """What is left of a stack when its first byte or token has come; None: it is another one."""

@@ -33,6 +33,10 @@ PLACES: list[tuple[Schema | str, str]] = [
     ('root ::= [^日\\n]*', "x"),
     ("root ::= [^\\u0800-\\uFFFF]*", "x"),
     ("root ::= .*", "x"),
+    ({"type": "array", "items": {"type": "integer"}, "minItems": 2000}, "[1"),
+    ({"type": "array", "items": {"type": "integer"}, "minItems": 3}, "[1,2"),
+    ({"type": "string", "minLength": 2000}, '"x'),
+    ('root ::= [\xf0-\xff]* "é"', ""),
 ]  # fmt: skip
 
 
@@ -46,6 +50,19 @@ def test_the_allowed_tokens_are_those_that_pass_one_by_one(
     expected = [token for token, piece in enumerate(pieces) if piece and state.after(piece) is not None]
     assert sorted(table.allowed(state)) == expected
     assert table.allowed(state) is table.allowed(state)
+
+
+@pytest.mark.parametrize("limits", [{"minItems": 5000}, {"minItems": 5000, "maxItems": 6000}], ids=str)
+def test_the_items_of_a_long_list_are_looked_at_once(table: TokenTable, limits: dict[str, int]) -> None:
+    item = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 3}}, "required": ["name"]}
+    automaton = Automaton(compile_schema({"type": "array", "items": item, **limits}))
+    item_text = b'{"name":"ab"}'
+    for before in (b"", b'{"', b'{"name":"a', b'{"name":"ab"'):
+        first, tenth, last = (automaton.start.after(b"[" + (item_text + b",") * n + before) for n in (1, 10, 4999))
+        assert first is not None and tenth is not None and last is not None
+        assert first is not tenth
+        assert table.allowed(first) is table.allowed(tenth)
+        assert table.allowed(first) is not table.allowed(last)
 
 
 def test_half_a_character_is_completed_by_another_token(table: TokenTable, pieces: list[bytes]) -> None:
