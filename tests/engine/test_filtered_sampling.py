@@ -107,6 +107,15 @@ def test_where_the_likely_ones_are_enough_for_the_samplers_nothing_is_searched_f
     assert rare.searches == 3
 
 
+def test_after_a_refusal_those_that_the_samplers_had_left_are_tried_once(open_tiny: OpenEngine) -> None:
+    engine = open_tiny()
+    best = likeliest(engine, 12)
+    sampling = SamplingOptions(temperature=0.01, top_k=12, top_p=1.0, min_p=0.0, seed=1, max_tokens=1)
+    only = Only(best[7:])
+    assert sample(engine, only, sampling).tokens == [best[7]]
+    assert (only.tests, only.searches) == (1 + 12, 0)
+
+
 @pytest.mark.parametrize("top_k", [0, 8])
 @pytest.mark.parametrize("repeat_penalty", [1.0, 1.3])
 def test_what_is_allowed_keeps_its_share(open_tiny: OpenEngine, top_k: int, repeat_penalty: float) -> None:

@@ -5,12 +5,11 @@ The chances are the model's own, before temperature and whatever else makes the 
 """
 
 import math
-from array import array
 
 from oss_cli.engine.base import Chance
 from oss_cli.engine.llama.api import C
 from oss_cli.engine.llama.context import LlamaContext
-from oss_cli.engine.llama.filtered_sampling import Candidates
+from oss_cli.engine.llama.filtered_sampling import Candidates, EveryToken
 
 
 class Chances:
@@ -19,12 +18,12 @@ class Chances:
     def __init__(self, count: int, *, vocabulary_size: int) -> None:
         """count: how many of the likeliest tokens are wanted beside the chosen one."""
         self._count = min(count, vocabulary_size)
-        self._every = array("i", range(vocabulary_size))
+        self._every = EveryToken(vocabulary_size)
 
     def read(self, context: LlamaContext, index: int, token: int) -> Chance:
         """The chance of a token at a position of the last batch."""
         logits = context.logits(index)
-        candidates = Candidates(self._every, logits)
+        candidates = self._every.with_logits(logits)
         total = self._log_of_sum(candidates, logits)
         likeliest: list[tuple[int, float]] = []
         if self._count:

@@ -2,6 +2,7 @@
 
 from oss_cli.conversation.options import SamplingOptions
 from oss_cli.engine.llama.api import C, Pointer
+from oss_cli.engine.llama.leftovers import Leftovers
 
 _GREEDY_BELOW = 1e-4  # logits divided by less overflow, and what is drawn then is noise
 _PENALTY_LAST_TOKENS = 64  # llama.cpp's default for its tools
@@ -10,7 +11,10 @@ _PENALTY_LAST_TOKENS = 64  # llama.cpp's default for its tools
 class SamplerChain:
     """A llama_sampler chain and the random numbers it draws: the same seed gives the same choices."""
 
-    def __init__(self, options: SamplingOptions, *, seed: int, vocabulary_size: int) -> None:
+    def __init__(
+        self, options: SamplingOptions, *, seed: int, vocabulary_size: int, keeps_leftovers: bool = False
+    ) -> None:
+        """keeps_leftovers: whether it will be asked among what a token was drawn; one that remembers is not."""
         parameters = C.llama_sampler_chain_default_params()
         parameters.no_perf = True
         self.pointer: Pointer = C.llama_sampler_chain_init(parameters)
@@ -22,7 +26,11 @@ class SamplerChain:
         """Tokens whose logits it changes first of all."""
         self.keeps = 0 if self.remembers or self.is_greedy else options.top_k or 0
         """How many of the likeliest tokens it keeps after that; 0: it changes more, or keeps all."""
-        for sampler in _samplers(options, seed, vocabulary_size):
+        self.leftovers = Leftovers() if keeps_leftovers and not self.remembers else None
+        """What was left when a token was drawn last, if that is wanted."""
+        *samplers, last = _samplers(options, seed, vocabulary_size)
+        between = [self.leftovers.pointer] if self.leftovers is not None else []
+        for sampler in [*samplers, *between, last]:
             C.llama_sampler_chain_add(self.pointer, sampler)
 
     def accept(self, tokens: list[int]) -> None:

@@ -178,7 +178,9 @@ class Scheduler:
             job.share_points.add(beginning.longest)
         options = job.request.sampling
         size = self._context.model.vocabulary.size
-        job.sampler = SamplerChain(options, seed=options.seed or 0, vocabulary_size=size)
+        job.sampler = SamplerChain(
+            options, seed=options.seed or 0, vocabulary_size=size, keeps_leftovers=job.request.only is not None
+        )
         if job.sampler.remembers:
             job.sampler.accept(prompt)
         if job.request.only is not None:
