@@ -135,6 +135,23 @@ def test_forced_tokens_come_in_the_middle_of_a_right_guess(tiny_gpt_oss: Path, o
         assert replies[0][place : place + len(forced)] == list(forced)
 
 
+def test_a_guess_goes_on_through_forced_tokens(tiny_gpt_oss: Path, open_model: Open) -> None:
+    engine = open_model(tiny_gpt_oss, guessed_tokens=16)
+    prompt, wanted = repetitive(engine)
+    sampling = SamplingOptions(temperature=0.0, logit_bias=NO_END, max_tokens=200)
+    free = run(engine, GenerationRequest(prompt, sampling, lambda _: GO_ON)).ended
+    seen: list[int] = []
+
+    def force_each_fifth(token: int) -> Decision:
+        seen.append(token)
+        return Decision(forced=(wanted[len(seen)],)) if len(seen) % 5 == 4 else GO_ON
+
+    led = run(engine, GenerationRequest(prompt, sampling, force_each_fifth))
+    assert led.tokens == wanted[:200]
+    assert free is not None and led.ended is not None
+    assert led.ended.accepted_tokens > free.accepted_tokens * 0.9
+
+
 def test_a_filter_tests_guessed_tokens_too(tiny_gpt_oss: Path, open_model: Open) -> None:
     plain, guessing = (open_model(tiny_gpt_oss, guessed_tokens=count) for count in (0, 16))
     prompt, wanted = repetitive(plain)

@@ -212,23 +212,23 @@ class Scheduler:
                 index = self._context.add(
                     job.tokens[position], position=position, sequence=sequence.number, wants_logits=wants_logits
                 )
-            guess = self._guess(job, room) if is_last and count == 1 else []
+            guess = self._guess(job, room, count) if is_last and start >= len(job.request.prompt) else []
             for position, token in enumerate(guess, start + count):
                 self._context.add(token, position=position, sequence=sequence.number, wants_logits=True)
             planned.append(_Part(job, count, index, guess))
         return planned
 
-    def _guess(self, job: Job, room: int) -> list[int]:
+    def _guess(self, job: Job, room: int, count: int) -> list[int]:
         """Tokens that may come next; none where several replies go on: then a step brings several tokens anyway.
 
-        room: how many the batch can still take.
+        room: how many the batch can still take. count: how many tokens of the reply are in it.
         """
         if job.speculation is None or len(self._running) > 1 or not job.sampled_tokens:
             return []
         limit = job.request.sampling.max_tokens
         left = room if limit is None else limit - job.sampled_tokens - 1
         most = min(room, left, self._context.outputs - 1, self._context.tokens - len(job.tokens))
-        if most < 1 or not _sequence_of(job).can_come_back_after(1 + most):
+        if most < 1 or not _sequence_of(job).can_come_back_after(count + most):
             return []
         return job.speculation.guess(job.tokens, most)
 
@@ -258,9 +258,7 @@ class Scheduler:
         try:
             reason = self._sample_along(part)
             while job.forced and reason is None:
-                token = job.forced.popleft()
-                job.sampler.accept([token])  # a sampled one it knows already
-                reason = self._add(job, token)
+                reason = self._force(job)
         except BaseException as error:  # a bug in a reader: raised again on the caller's thread
             self._release(job)
             self._running.remove(job)
@@ -270,20 +268,17 @@ class Scheduler:
             self._end(job, reason)
 
     def _sample_along(self, part: _Part) -> EndReason | None:
-        """Sample a token, and another for each right guess; cut off the wrong ones. Why the reply ends, if it does."""
+        """Sample a token, and another for each right guess; cut off the wrong ones. Why the reply ends, if it does.
+
+        A forced token that comes instead of a sampled one makes a guess right or wrong as well.
+        """
         job, guess = part.job, part.guess
         sequence = _sequence_of(job)
         evaluated = len(sequence.tokens) - len(guess)
         right, reason = 0, None
-        while not job.forced and reason is None:
-            chosen = self._sample(job, part.index + right)
-            if chosen is None:
-                reason = EndReason.NO_TOKEN
-                break
-            chances = job.chances
-            chance = chances.read(self._context, part.index + right, chosen) if chances is not None else None
-            reason = self._add(job, chosen, chance)
-            if right == len(guess) or chosen != guess[right]:
+        while reason is None:
+            reason = self._force(job) if job.forced else self._choose(job, part.index + right)
+            if right == len(guess) or reason is EndReason.NO_TOKEN or job.tokens[-1] != guess[right]:
                 break
             right += 1
         if job.speculation is not None:
@@ -291,6 +286,19 @@ class Scheduler:
         if right < len(guess):
             sequence.cut(evaluated + right)
         return reason
+
+    def _force(self, job: Job) -> EndReason | None:
+        assert job.sampler is not None
+        token = job.forced.popleft()
+        job.sampler.accept([token])  # a sampled one it knows already
+        return self._add(job, token)
+
+    def _choose(self, job: Job, index: int) -> EndReason | None:
+        chosen = self._sample(job, index)
+        if chosen is None:
+            return EndReason.NO_TOKEN
+        chance = job.chances.read(self._context, index, chosen) if job.chances is not None else None
+        return self._add(job, chosen, chance)
 
     def _sample(self, job: Job, index: int) -> int | None:
         assert job.sampler is not None
