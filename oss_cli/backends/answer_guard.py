@@ -4,10 +4,13 @@ One grammar describes the whole reply, what stands around the answer included: s
 first byte, wherever in a token that is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 
 from oss_cli.engine.base import TokenSource
 from oss_cli.grammar.automaton import TOKEN_SYMBOLS, Automaton, State
+from oss_cli.grammar.certain import CertainTokens
 from oss_cli.grammar.gbnf import read_gbnf
 from oss_cli.grammar.nodes import ByteSet, Node, TokenMark
 from oss_cli.grammar.soundness import parts_of
@@ -35,18 +38,30 @@ class ReplyGrammar:
         self.automaton = Automaton(root)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownTokens:
+    """A model's vocabulary, and what was found out about it."""
+
+    source: TokenSource
+    table: Callable[[], TokenTable]
+    """Gives all tokens, which may take a while; asked for when they are needed."""
+    certain: CertainTokens
+
+
 class AnswerGuard:
     """A TokenFilter for one reply. Told of every token by `take`."""
 
     def __init__(
-        self, grammar: ReplyGrammar, frame: ReplyFrame, tokens: TokenSource, table: Callable[[], TokenTable]
+        self, grammar: ReplyGrammar, frame: ReplyFrame, known: KnownTokens, *, asked_for: Container[int] = ()
     ) -> None:
-        """table: gives all tokens of the vocabulary, which takes a while; asked for when they are needed."""
+        """asked_for: tokens that are left to the model even where they are certain."""
         self._marks = grammar.marks
         self._state: State | None = grammar.automaton.start
         self._frame = frame
-        self._tokens = tokens
-        self._table = table
+        self._tokens = known.source
+        self._known = known
+        self._asked_for = asked_for
+        self._has_begun = False
 
     @property
     def is_complete(self) -> bool:
@@ -63,14 +78,25 @@ class AnswerGuard:
         """Every token that may come next."""
         if self._state is None:
             return range(self._tokens.size)
-        table = self._table().allowed(self._state)
+        table = self._known.table().allowed(self._state)
         special = {*self._marks, *self._frame.spellings, *self._frame.closing, *self._tokens.end_tokens()}
         return [*(token for token in table if token not in special), *(one for one in special if self.allows(one))]
+
+    def certain_tokens(self) -> Sequence[int]:
+        """Those that have to come next and that the model would write: where the form leaves no choice.
+
+        Never before the first token: the vocabulary may be read while the prompt is evaluated, and is not waited for.
+        """
+        if self._state is None or not self._has_begun:
+            return ()
+        tokens = self._known.certain.after(self._state)
+        return tuple(takewhile(lambda token: not self._closes(token) and token not in self._asked_for, tokens))
 
     def take(self, token: int) -> None:
         """A token has come. One that is not allowed was forced, or is of a reply that was begun without the form: from
         there on the reply is free, and whoever has it whole finds out.
         """
+        self._has_begun = True
         if self._state is not None:
             self._state = self._after(self._state, token)
 

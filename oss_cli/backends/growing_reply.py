@@ -81,13 +81,14 @@ class GrowingReply:
         return untold if begun.tokens else []
 
     def forced_tokens(self) -> tuple[int, ...]:
-        """What leads to the answer from here; nothing while the reasoning has not used up its budget, or has none."""
-        if self._budget is None or self._coming:
+        """What comes next, whatever the model would say: what leads to the answer where the reasoning has used up its
+        budget, or what the form leaves no choice in.
+        """
+        if self._coming:
             return ()
-        beyond = self._reader.reasoning_tokens - self._budget
-        if beyond < 0:
-            return ()
-        tokens = self._reader.switch_to_answer(splits_characters=beyond >= _CHARACTER_TOKENS)
+        tokens = self._way_to_answer()
+        if not tokens and self._guard is not None:
+            tokens = self._guard.certain_tokens()
         self._coming = len(tokens)
         return tuple(tokens)
 
@@ -100,8 +101,6 @@ class GrowingReply:
         is_complete = self._guard is not None and self._guard.is_complete
         if self._reader.is_done or self._stops.has_stopped or is_complete:
             return STOP
-        if self._budget is None:
-            return GO_ON
         self._coming = max(0, self._coming - 1)
         forced = self.forced_tokens()
         return Decision(forced=forced) if forced else GO_ON
@@ -126,6 +125,15 @@ class GrowingReply:
     def reasoning_tokens(self) -> int:
         """How many tokens were reasoning, those not counted that `go_on_from` read."""
         return self._reader.reasoning_tokens - self._earlier_reasoning
+
+    def _way_to_answer(self) -> Sequence[int]:
+        """What ends the reasoning here; nothing while it has not used up its budget, or has none."""
+        if self._budget is None:
+            return ()
+        beyond = self._reader.reasoning_tokens - self._budget
+        if beyond < 0:
+            return ()
+        return self._reader.switch_to_answer(splits_characters=beyond >= _CHARACTER_TOKENS)
 
     def _feed(self, token: int) -> list[ReplyEvent]:
         if self._guard is not None:

@@ -32,8 +32,17 @@ class TokenSource(Protocol):
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for; empty for control tokens. Not always whole UTF-8 characters."""
 
+    def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
+        """The tokens of a text, with nothing added at its ends.
+
+        parse_special: whether names of control tokens become these tokens; some do in any case.
+        """
+
     def pieces(self) -> Iterable[bytes]:
         """`piece` of every token, in the order of their ids; it takes a while."""
+
+    def is_special(self, token: int) -> bool:
+        """Whether a token is more than a piece of text."""
 
     def is_end(self, token: int) -> bool:
         """Whether the model ends its reply with this token."""

@@ -15,9 +15,17 @@ class NoTokens:
         """It has no bytes."""
         return b""
 
+    def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
+        """None."""
+        return []
+
     def pieces(self) -> list[bytes]:
         """None."""
         return []
+
+    def is_special(self, token: int) -> bool:
+        """It is not."""
+        return False
 
     def is_end(self, token: int) -> bool:
         """It is not."""
