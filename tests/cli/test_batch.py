@@ -146,7 +146,9 @@ def test_answers_are_held_to_the_form_of_their_request_else_to_that_of_the_comma
     )  # fmt: skip
     result = run_oss("batch", source, "--ordered", "--schema", "city, n int", "-e", "low", *tiny)
     told = records(result.stdout)
-    assert [one.get("answer") for one in told] == ['{"city":"Lisbon","n":42}', '{"n": 42}', "", None, "[ 1, 1 ]", None]
+    answers = [one.get("answer") for one in told]
+    assert [*answers[:1], *answers[2:]] == ['{"city":"Lisbon","n":42}', "", None, "[ 1, 1 ]", None]
+    assert json.loads(str(answers[1])) == {"n": 42}
     problems = [one["error"] for one in told]
     assert problems == [
         None,
