@@ -24,7 +24,7 @@ def write_json(path: Path, value: object, *, indent: int | None = None) -> None:
         OSError: the system refuses.
     """
     text = json.dumps(value, sort_keys=True, indent=indent)
-    own = path.with_name(f"{path.name}.{os.getpid()}")
+    own = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     own.unlink(missing_ok=True)  # of a process of that number which was killed
     try:
