@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from oss_cli.errors import BadModelFile, BadUsage, NotDownloaded, UnknownModel
 from oss_cli.paths import find_paths
-from oss_cli.wiring.machine import may_fit, this_machine, weights_bytes
-from oss_cli.wiring.settings import fetch_hint, missing_cause, open_catalogue, open_store
+from oss_cli.wiring.machine import may_fit, shape_in, this_machine, weights_bytes
+from oss_cli.wiring.settings import fetch_hint, keeps_nothing, missing_cause, open_catalogue, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,18 +110,13 @@ def remove_alias(alias: str) -> None:
 
 def note_use(choice: "ModelChoice") -> None:
     """Remember that a model was used now, for `oss list`; not where nothing may be kept."""
-    if _may_keep_nothing():
+    if keeps_nothing():
         return
     from datetime import UTC, datetime
 
     from oss_cli.store.usage import note_use as write
 
     write(find_paths().usage_file, choice.path, datetime.now(UTC))
-
-
-def _may_keep_nothing() -> bool:
-    """Whether this process is to leave no trace: `leave_no_trace`."""
-    return os.environ.get("OSS_PRIVATE") == "1"
 
 
 def is_repository(name: str) -> bool:
@@ -316,10 +311,7 @@ def shape_of(choice: ModelChoice) -> "ModelShape | None":
         sizes = {sum(file.bytes for file in files) for files in (entry.files, *(old.files for old in entry.also))}
         if weights_bytes(choice.path) in sizes:
             return entry.shape
-    from oss_cli.store.known_shapes import known_shape
-
-    # None: llama.cpp refuses it in its turn, or knows more than we do.
-    return known_shape(choice.path, find_paths().shapes_file, may_keep=not _may_keep_nothing())
+    return shape_in(choice.path)  # None: llama.cpp refuses it in its turn, or knows more than we do
 
 
 def explain_bad_file(choice: ModelChoice) -> None:

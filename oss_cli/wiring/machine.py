@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from oss_cli.errors import ModelTooLarge
 from oss_cli.paths import find_paths
 from oss_cli.settings import Settings
-from oss_cli.wiring.settings import load_settings, open_catalogue, open_store
+from oss_cli.wiring.settings import keeps_nothing, load_settings, open_catalogue, open_store
 
 if TYPE_CHECKING:
     from oss_cli.catalogue import CatalogueEntry
@@ -93,9 +93,14 @@ def describe_fit(shape: "ModelShape | None", weights_bytes: int) -> tuple[bool |
 
 def describe_installed_fit(model: "InstalledModel") -> tuple[bool | None, str]:
     """The same of a model that is here; reads its header where nothing else tells its shape."""
+    return describe_fit(model.shape or shape_in(model.path), weights_bytes(model.path))
+
+
+def shape_in(path: Path) -> "ModelShape | None":
+    """A model's shape out of its file's header, which is read no more than once; None: it does not tell it."""
     from oss_cli.store.known_shapes import known_shape
 
-    return describe_fit(model.shape or known_shape(model.path, find_paths().shapes_file), weights_bytes(model.path))
+    return known_shape(path, find_paths().shapes_file, may_keep=not keeps_nothing())
 
 
 def next_best_model(than: "ModelShape | None") -> "CatalogueEntry | None":

@@ -77,6 +77,11 @@ def config_file() -> Path:
     return find_paths().config_file
 
 
+def keeps_nothing() -> bool:
+    """Whether this process is to leave no trace: `leave_no_trace`."""
+    return os.environ.get("OSS_PRIVATE") == "1"
+
+
 def open_templates() -> "TemplateFolder":
     """The user's saved prompts."""
     from oss_cli.templates import TemplateFolder
