@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from oss_cli.conversation.messages import Message
     from oss_cli.conversation.options import ReplyOptions
     from oss_cli.settings import Settings
-    from oss_cli.templates import Template, TemplateFolder
+    from oss_cli.templates import Template
     from oss_cli.wiring import ModelChoice, Resumed, ServerChoice
 
 
@@ -149,9 +149,8 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     """
     from oss_cli import wiring
 
-    folder = wiring.open_templates() if given.template is not None else None
-    template = folder.load(given.template) if folder is not None and given.template is not None else None
-    form = _form(wishes, template, folder)
+    template = wiring.open_templates().load(given.template) if given.template is not None else None
+    form = _form(wishes, template)
     if template is None and given.variables:
         raise BadUsage("-p goes with a template", hint=f"oss run -t NAME -p {shlex.quote(given.variables[0])}")
     values = split_pairs(given.variables, option="-p")
@@ -160,9 +159,9 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
     )
     command_line = replace(command_line, model=named)
     goes_on = given.goes_on or given.conversation is not None
-    if template is not None and folder is not None:
+    if template is not None:
         wishes = wishes.with_template(template)
-        settings = wiring.load_settings(command_line.over(folder.settings(template)))
+        settings = wiring.load_settings(command_line.over(wiring.open_templates().settings(template)))
     else:
         settings = wiring.load_settings(command_line)
     if form is not None:
@@ -193,11 +192,11 @@ def build_request(given: Given, command_line: "Settings", wishes: Wishes) -> Req
 
 
 def _unreadable(resumed: "Resumed | None") -> tuple[str, ...]:
+    if resumed is None or not resumed.conversation.unreadable:  # before the load nothing is imported for nothing
+        return ()
     from oss_cli.terminal.conversation import describe_unreadable
 
-    return (
-        (describe_unreadable(resumed.conversation),) if resumed is not None and resumed.conversation.unreadable else ()
-    )
+    return (describe_unreadable(resumed.conversation),)
 
 
 def _check_form(wishes: Wishes, settings: "Settings") -> None:
@@ -236,7 +235,7 @@ def refuse_beside_form(settings: "Settings") -> None:
         )
 
 
-def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder | None") -> "AnswerForm | None":
+def _form(wishes: Wishes, template: "Template | None") -> "AnswerForm | None":
     """What the answer must be like: as the command line says, else as the template does.
 
     Raises:
@@ -246,13 +245,13 @@ def _form(wishes: Wishes, template: "Template | None", folder: "TemplateFolder |
     from oss_cli import wiring
 
     is_given = wishes.schema is not None or wishes.grammar is not None
-    if is_given or template is None or folder is None or not (template.schema or template.grammar):
+    if is_given or template is None or not (template.schema or template.grammar):
         return wiring.read_answer_form(wishes.schema, wishes.grammar)
     try:
         return wiring.answer_form_of(template.schema or None, template.grammar or None)
     except BadUsage as error:
         problem = ": ".join(part for part in (error.message, error.cause) if part)
-        raise BadTemplate(folder.path_of(template.name), problem, name=template.name) from error
+        raise BadTemplate(wiring.open_templates().path_of(template.name), problem, name=template.name) from error
 
 
 def _choose(settings: "Settings", command_line: "Settings", wishes: Wishes) -> "ModelChoice | ServerChoice":
