@@ -51,7 +51,7 @@ class Loading:
     """Gets the share loaded, 0 to 1, on another thread."""
     log: Callable[[str], None] | None = None
     """Gets llama.cpp's own log, and where the model is."""
-    meanwhile: Callable[[], None] | None = None
+    meanwhile: Callable[[], None] = lambda: None
     """Called once, while it loads: what can be done then costs no time."""
 
 
@@ -118,8 +118,7 @@ def _open_engine(choice: ModelChoice, settings: Settings, loading: Loading, use:
         import oss_cli.backends.local  # noqa: F401 - what comes later is imported while it loads
 
         _import_format(choice, shape)
-        if loading.meanwhile is not None:
-            loading.meanwhile()
+        loading.meanwhile()
     except BaseException:
         engine.stop_loading()
         raise

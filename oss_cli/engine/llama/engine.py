@@ -181,11 +181,7 @@ class LlamaEngine:
     def _stop(self, job: Job) -> None:
         """End a job at the next step. The step that runs is given up only if no other job loses by that."""
         job.cancelled = True
-        if self._runner is None or not self._runner.runs_several:
-            self._abort()
-
-    def _abort(self) -> None:
-        if self._runner is not None:
+        if self._runner is not None and not self._runner.runs_several:
             self._runner.abort()
 
     def _next(self, job: Job) -> EngineEvent | BaseException:

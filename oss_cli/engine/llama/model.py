@@ -37,7 +37,6 @@ class LlamaModel:
         self.pointer = pointer
         self.path = path
         self._lifetime = Lifetime()
-        self._is_unused = False
         self.vocabulary = LlamaVocabulary(C.llama_model_get_vocab(pointer), self._lifetime)
         self.trained_tokens: int = C.llama_model_n_ctx_train(pointer)
         self.architecture = self.metadata("general.architecture") or ""
@@ -89,14 +88,13 @@ class LlamaModel:
 
     def retire(self) -> None:
         """Let nobody tokenise with it any more, and wait for those who do."""
-        self._is_unused = self._lifetime.close()
+        self._lifetime.close()
 
     def close(self) -> None:
         """Give the memory back, once nobody tokenises with it any more. May be called twice."""
         if self.pointer is None:
             return
-        self.retire()
-        if self._is_unused:  # else the memory is lost, which is better than a crash
+        if self._lifetime.close():  # else the memory is lost, which is better than a crash
             C.llama_model_free(self.pointer)
         self.pointer = None
 
